@@ -1,0 +1,54 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Kernels compiled for one instruction set live in a target of their own, because Swift sets
+// instruction-set flags per target. On other processors the portable kernels are the only ones.
+#if arch(x86_64)
+  let instructionSetTargets: [Target] = [
+    .target(
+      name: "KernelsX86V3",
+      swiftSettings: [.unsafeFlags(["-Xcc", "-march=x86-64-v3", "-Ounchecked"])])
+  ]
+  let instructionSetDependencies: [Target.Dependency] = ["KernelsX86V3"]
+#else
+  let instructionSetTargets: [Target] = []
+  let instructionSetDependencies: [Target.Dependency] = []
+#endif
+
+let package = Package(
+  name: "mullama",
+  products: [
+    .library(name: "Mullama", targets: ["Mullama"]),
+    .executable(name: "mullama", targets: ["mullama"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+    .target(name: "GGUF"),
+    .target(name: "Kernels", dependencies: ["GGUF", "COpenBLAS"] + instructionSetDependencies),
+    .target(name: "Tokenization", dependencies: ["GGUF"]),
+    .target(name: "ChatTemplates"),
+    .target(name: "Transformer", dependencies: ["GGUF", "Kernels"]),
+    .target(name: "LoRA", dependencies: ["GGUF", "Kernels", "Transformer"]),
+    .target(
+      name: "Mullama",
+      dependencies: ["GGUF", "Kernels", "Tokenization", "ChatTemplates", "Transformer", "LoRA"]),
+    .executableTarget(
+      name: "mullama",
+      dependencies: [
+        "Mullama", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/mullama-cli"),
+    .target(name: "TestSupport", dependencies: ["GGUF"], path: "Tests/TestSupport"),
+    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "TestSupport"]),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
+    .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "TestSupport"]),
+    .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "TestSupport"]),
+    .testTarget(name: "TransformerTests", dependencies: ["Transformer", "TestSupport"]),
+    .testTarget(name: "LoRATests", dependencies: ["LoRA", "TestSupport"]),
+    .testTarget(name: "MullamaTests", dependencies: ["Mullama", "TestSupport"]),
+  ] + instructionSetTargets,
+  swiftLanguageModes: [.v6]
+)
