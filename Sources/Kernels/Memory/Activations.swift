@@ -1,0 +1,88 @@
+import GGUF
+
+/// How the rows of a batch are given to a matrix multiplication.
+package struct ActivationForms: OptionSet, Sendable {
+  package let rawValue: Int
+  package init(rawValue: Int) { self.rawValue = rawValue }
+  /// 8-bit integers with a float scale for each 32 values.
+  static let int8 = ActivationForms(rawValue: 1)
+  /// 16-bit integers with a float scale for each 32 values: as good as float.
+  static let int16 = ActivationForms(rawValue: 2)
+}
+
+/// The inputs of a matrix multiplication, `[token][columns]` float32, beside their quantized forms.
+final class Activations {
+  private let int8: QuantizedRows
+  private let int16: QuantizedRows
+
+  /// Room for `tokens` rows of at most `columns` values.
+  init(tokens: Int, columns: Int) {
+    int8 = QuantizedRows(tokens: tokens, columns: columns, codeBytes: 1)
+    int16 = QuantizedRows(tokens: tokens, columns: columns, codeBytes: 2)
+  }
+
+  func view(_ input: Matrix) -> ActivationView {
+    ActivationView(floats: input.pointer, columns: input.columns, int8: int8.view, int16: int16.view)
+  }
+}
+
+private final class QuantizedRows {
+  private let memory: AlignedMemory
+  let view: QuantizedView
+
+  init(tokens: Int, columns: Int, codeBytes: Int) {
+    let blocks = tokens * ((columns + 31) / 32)
+    memory = AlignedMemory(byteCount: blocks * (32 * codeBytes + 16) + 256)
+    let floats = (memory.base + ((blocks * 32 * codeBytes + 63) & ~63)).bindMemory(to: Float.self, capacity: blocks * 4)
+    view = QuantizedView(
+      codes: memory.base, scales: floats, sums32: floats + blocks, sums16: floats + 2 * blocks)
+  }
+}
+
+/// Quantized rows: codes `[token][columns]`, scales and sums `[token][columns / 32]`, `sums16` two for each 32.
+struct QuantizedView {
+  let codes: UnsafeMutableRawPointer
+  let scales: UnsafeMutablePointer<Float>
+  let sums32: UnsafeMutablePointer<Float>
+  let sums16: UnsafeMutablePointer<Float>
+
+  func advanced(tokens: Int, columns: Int, codeBytes: Int) -> QuantizedView {
+    let blocks = tokens * (columns / 32)
+    return QuantizedView(
+      codes: codes + tokens * columns * codeBytes, scales: scales + blocks, sums32: sums32 + blocks,
+      sums16: sums16 + 2 * blocks)
+  }
+}
+
+/// Rows of activations as kernels see them, beginning at some token.
+struct ActivationView {
+  let floats: UnsafeMutablePointer<Float>
+  let columns: Int
+  let int8: QuantizedView
+  let int16: QuantizedView
+
+  func dropping(tokens: Int) -> ActivationView {
+    if tokens == 0 { return self }
+    return ActivationView(
+      floats: floats + tokens * columns, columns: columns,
+      int8: int8.advanced(tokens: tokens, columns: columns, codeBytes: 1),
+      int16: int16.advanced(tokens: tokens, columns: columns, codeBytes: 2))
+  }
+}
+
+/// Rows of a weight matrix as kernels see them.
+struct WeightTile {
+  let type: TensorType
+  let base: UnsafeRawPointer
+  let rowBytes: Int
+  let rows: Int
+  let columns: Int
+
+  init(_ matrix: WeightMatrix, first: Int, rows: Int) {
+    type = matrix.type
+    base = matrix.base + first * matrix.rowBytes
+    rowBytes = matrix.rowBytes
+    self.rows = rows
+    columns = matrix.columns
+  }
+}

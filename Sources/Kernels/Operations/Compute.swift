@@ -1,0 +1,12 @@
+/// The kernels and threads that a model runs on: chosen once, shared by all its contexts.
+package final class Compute: Sendable {
+  package let table: KernelTable
+  package let pool: WorkerPool
+
+  /// `threads` nil: the cores this process may use.
+  package init(table: KernelTable, threads: Int?) {
+    _ = KernelTable.limitBLASThreads
+    self.table = table
+    pool = WorkerPool(threads: min(256, max(1, threads ?? Processor.availableCores)))
+  }
+}

@@ -1,0 +1,191 @@
+/// The operations of a forward pass, with the memory they need, for batches of at most `tokens` rows.
+///
+/// A workspace belongs to one forward pass at a time. For a single token nothing here allocates.
+package final class Workspace {
+  package let compute: Compute
+  package let tokens: Int
+  private let activations: Activations
+  private let scratch: WorkerScratch
+  private let linear: LinearTask
+  private let attention: AttentionTask
+  private let rowTask = RowTask()
+  private let quantizeTask: QuantizeTask
+  /// `firsts` and `limits` of each token of the present batch: the positions it sees.
+  private let visible: AlignedMemory
+
+  /// Rows below which row-wise work stays on the calling thread: starting a region costs more.
+  private static let serialRows = 4
+
+  /// `columns`: the widest input of any linear. `headSize` and `heads`: of the attention, `heads` per key/value head.
+  package init(compute: Compute, tokens: Int, columns: Int, heads: Int, headSize: Int) {
+    self.compute = compute
+    self.tokens = tokens
+    let table = compute.table
+    let rows = AttentionTask.tokensPerItem(heads: heads) * heads
+    let bytes = max(table.scratchBytes(columns), table.attentionScratchBytes(max(rows, heads), headSize))
+    activations = Activations(tokens: tokens, columns: columns)
+    scratch = WorkerScratch(workers: compute.pool.threadCount, bytes: bytes, tileFloats: 1 << 16)
+    linear = LinearTask(table: table, scratch: scratch, tokens: tokens)
+    attention = AttentionTask(table: table, scratch: scratch)
+    quantizeTask = QuantizeTask(table: table)
+    visible = AlignedMemory(byteCount: tokens * 8)
+  }
+
+  /// Bytes of memory held, for accounting.
+  package var byteCount: Int { scratch.byteCount + visible.byteCount }
+
+  // MARK: Linear
+
+  /// `output = W·input (+ bias)` with every run's deltas, for up to three matrices that share an input.
+  package func linear(
+    _ input: Matrix, tokens: Int, runs: [DeltaRun], _ first: LinearOperand, into firstOutput: Matrix,
+    _ second: LinearOperand? = nil, into secondOutput: Matrix? = nil, _ third: LinearOperand? = nil,
+    into thirdOutput: Matrix? = nil
+  ) {
+    if tokens == 0 { return }
+    precondition(tokens <= self.tokens && tokens <= input.rows)
+    let view = activations.view(input)
+    linear.begin(view, tokens: tokens, runs: runs)
+    linear.add(first, firstOutput)
+    if let second, let secondOutput { linear.add(second, secondOutput) }
+    if let third, let thirdOutput { linear.add(third, thirdOutput) }
+    let forms = linear.plan(threads: compute.pool.threadCount)
+    if !forms.isEmpty {
+      quantizeTask.begin(view, forms: forms, tokens: tokens)
+      if tokens < Self.serialRows {
+        quantizeTask.runAll()
+      } else {
+        compute.pool.run(quantizeTask, items: quantizeTask.itemCount)
+      }
+    }
+    compute.pool.run(linear, items: linear.itemCount)
+  }
+
+  // MARK: Rows
+
+  /// Calls `body` for each row, on all threads when there are enough rows.
+  package func forEachRow(_ count: Int, _ body: (Int) -> Void) {
+    if count < Self.serialRows || compute.pool.threadCount == 1 {
+      for row in 0..<count { body(row) }
+      return
+    }
+    withoutActuallyEscaping(body) { escaping in
+      rowTask.body = escaping
+      compute.pool.run(rowTask, items: count)
+      rowTask.body = nil
+    }
+  }
+
+  package func rmsNorm(_ input: Matrix, _ weight: Matrix, epsilon: Float, into output: Matrix, rows: Range<Int>) {
+    precondition(input.columns == weight.columns && output.columns == input.columns)
+    forEachRow(rows.count) { index in
+      let row = rows.lowerBound + index
+      compute.table.rmsNorm(input.row(row), weight.pointer, input.columns, epsilon, output.row(row))
+    }
+  }
+
+  /// `gate = silu(gate) × up`
+  package func siluMultiply(_ gate: Matrix, _ up: Matrix, rows: Int) {
+    forEachRow(rows) { row in compute.table.siluMultiply(gate.row(row), up.row(row), gate.columns) }
+  }
+
+  /// `target += source`
+  package func add(_ source: Matrix, to target: Matrix, rows: Int) {
+    precondition(source.columns == target.columns)
+    forEachRow(rows) { row in compute.table.addScaled(source.row(row), 1, source.columns, target.row(row)) }
+  }
+
+  /// Row `row` of `target` = row `token` of an embedding matrix, plus the run's delta: B · A[token], where row `token` of
+  /// `a` is the token's column of A.
+  package func embed(_ table: WeightMatrix, token: Int, delta: LowRankDelta?, into target: Matrix, row: Int) {
+    let line = target.row(row)
+    (delta?.replacement ?? table).dequantizeRow(token, into: line)
+    guard let delta else { return }
+    let part = scratch.tile(0)
+    for segment in delta.segments {
+      // An embedding's `a` is stored with one row of `rank` values a token, so `rank` is its columns.
+      let rank = segment.a.columns
+      segment.a.dequantizeRow(token, into: part)
+      for k in 0..<rank { part[k] *= segment.scale }
+      compute.table.addMultiply(
+        WeightTile(segment.b, first: 0, rows: segment.b.rows), part, rank, 1, line, target.columns, scratch.base(0))
+    }
+  }
+
+  // MARK: Attention
+
+  /// The sequences of a batch: tokens, consecutive in the batch, of one sequence each.
+  package func setSequences(
+    _ count: Int, heads: Int, first: (Int) -> Int, tokens: (Int) -> Int, store: (Int) -> KVStore
+  ) {
+    attention.setSpans(count, heads: heads) { i in
+      AttentionTask.Span(first: first(i), count: tokens(i), store: store(i))
+    }
+  }
+
+  /// Token `row` sees positions `first ..< limit` of its sequence.
+  package func setVisible(row: Int, first: Int, limit: Int) {
+    precondition(row >= 0 && row < tokens)
+    firsts[row] = Int32(truncatingIfNeeded: first)
+    limits[row] = Int32(truncatingIfNeeded: limit)
+  }
+
+  private var firsts: UnsafeMutablePointer<Int32> { visible.base.assumingMemoryBound(to: Int32.self) }
+  private var limits: UnsafeMutablePointer<Int32> { firsts + tokens }
+
+  /// Writes one row of keys and values to its sequence's store.
+  package func append(_ keys: Matrix, _ values: Matrix, row: Int, to store: KVStore, layer: Int, position: Int) {
+    store.write(
+      layer: layer, position: position, keys: keys.row(row), values: values.row(row), table: compute.table)
+  }
+
+  /// `output = softmax(q·kᵀ × scale)·v` for every query head; grouped queries share a key/value head.
+  package func attend(
+    _ queries: Matrix, into output: Matrix, layer: Int, heads: Int, kvHeads: Int, headSize: Int, scale: Float,
+    softcap: Float = 0
+  ) {
+    precondition(heads % kvHeads == 0 && queries.columns == heads * headSize && output.columns == queries.columns)
+    let call = AttentionCall(
+      queries: queries.pointer, output: output.pointer, stride: queries.columns, tokens: 0, heads: heads / kvHeads,
+      headSize: headSize, keys: UnsafeRawPointer(queries.pointer), values: UnsafeRawPointer(queries.pointer),
+      areHalves: true, firsts: firsts, limits: limits, scale: scale, softcap: softcap)
+    attention.prepare(call, layer: layer, kvHeads: kvHeads)
+    compute.pool.run(attention, items: attention.itemCount)
+  }
+}
+
+/// Row-wise work on all threads, a row an item.
+private final class RowTask: PoolTask {
+  var body: ((Int) -> Void)?
+
+  override func run(item: Int, worker: Int) { body?(item) }
+}
+
+/// Quantizes a batch's rows on all threads.
+private final class QuantizeTask: PoolTask {
+  private static let rowsPerItem = 8
+  private let table: KernelTable
+  private var view: ActivationView?
+  private var forms: ActivationForms = []
+  private var tokens = 0
+  private(set) var itemCount = 0
+
+  init(table: KernelTable) { self.table = table }
+
+  func begin(_ view: ActivationView, forms: ActivationForms, tokens: Int) {
+    self.view = view
+    self.forms = forms
+    self.tokens = tokens
+    itemCount = (tokens + Self.rowsPerItem - 1) / Self.rowsPerItem
+  }
+
+  func runAll() {
+    for item in 0..<itemCount { run(item: item, worker: 0) }
+  }
+
+  override func run(item: Int, worker: Int) {
+    guard let view else { return }
+    let first = item * Self.rowsPerItem
+    table.quantize(view.dropping(tokens: first), forms, min(Self.rowsPerItem, tokens - first))
+  }
+}

@@ -1,0 +1,11 @@
+/// Work that a `WorkerPool` splits into independent items.
+///
+/// A class, made once and used again, so that starting a parallel region allocates nothing.
+package class PoolTask {
+  package init() {}
+
+  /// Does item `item`; `worker` (0 ..< the pool's thread count) owns its scratch memory for the call.
+  func run(item: Int, worker: Int) {
+    preconditionFailure("a PoolTask must override run(item:worker:)")
+  }
+}

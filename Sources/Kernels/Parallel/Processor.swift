@@ -1,0 +1,72 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// What this machine offers: instruction sets and cores.
+package enum Processor {
+  /// Does the processor have AVX2, FMA and F16C (x86-64-v3)?
+  package static let hasX86V3: Bool = {
+    #if arch(x86_64)
+      let wanted: Set<Substring> = ["avx2", "fma", "f16c", "bmi2"]
+      return wanted.isSubset(of: flags)
+    #else
+      return false
+    #endif
+  }()
+
+  /// Cores this process may use: the scheduler's affinity, cut to the control group's quota, at least 1.
+  package static let availableCores: Int = {
+    var count = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    #if os(Linux)
+      var set = cpu_set_t()
+      if sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 {
+        let allowed = withUnsafeBytes(of: &set) { $0.reduce(0) { $0 + $1.nonzeroBitCount } }
+        if allowed > 0 { count = min(count, allowed) }
+      }
+      if let quota = controlGroupQuota() { count = min(count, quota) }
+    #endif
+    return max(1, count)
+  }()
+
+  /// The quota of the process's control group in whole cores, rounded up; nil if there is none.
+  ///
+  /// Source: `cpu.max` of cgroup v2 (kernel.org, cgroup-v2.rst) and `cpu.cfs_quota_us` of v1.
+  private static func controlGroupQuota() -> Int? {
+    if let text = readFile("/sys/fs/cgroup/cpu.max") {
+      let fields = text.split(whereSeparator: \.isWhitespace)
+      guard fields.count == 2, let quota = Double(fields[0]), let period = Double(fields[1]), period > 0 else {
+        return nil
+      }
+      return max(1, Int((quota / period).rounded(.up)))
+    }
+    guard let quota = readFile("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").flatMap({ Double($0.trimmed) }),
+      let period = readFile("/sys/fs/cgroup/cpu/cpu.cfs_period_us").flatMap({ Double($0.trimmed) }),
+      quota > 0, period > 0
+    else { return nil }
+    return max(1, Int((quota / period).rounded(.up)))
+  }
+
+  private static let flags: Set<Substring> = {
+    guard let text = readFile("/proc/cpuinfo") else { return [] }
+    for line in text.split(separator: "\n") where line.hasPrefix("flags") {
+      return Set(line.split(separator: " "))
+    }
+    return []
+  }()
+
+  private static func readFile(_ path: String) -> String? {
+    guard let file = fopen(path, "r") else { return nil }
+    defer { fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: 1 << 16)
+    let count = fread(&bytes, 1, bytes.count, file)
+    return String(decoding: bytes[..<count], as: UTF8.self)
+  }
+}
+
+extension String {
+  fileprivate var trimmed: String { String(self.drop(while: \.isWhitespace).prefix(while: { !$0.isWhitespace })) }
+}

@@ -1,0 +1,53 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+extension PortableKernels {
+  static func exponential(_ x: Float) -> Float { expf(x) }
+
+  static func attentionScratchBytes(rows: Int, headSize: Int) -> Int { 4 * (headSize + 16) }
+
+  /// Attention with the online softmax, one position at a time: `result` holds Σ e^(s − m) v for the largest score m
+  /// so far. Source: Milakov & Gimelshein 2018.
+  static func attend(_ call: AttentionCall, _ scratch: UnsafeMutableRawPointer) {
+    let n = call.headSize
+    let line = scratch.assumingMemoryBound(to: Float.self)
+    for token in 0..<call.tokens {
+      for head in 0..<call.heads {
+        let query = call.queries + token * call.stride + head * n
+        let result = call.output + token * call.stride + head * n
+        var largest = -Float.infinity
+        var total: Float = 0
+        for i in 0..<n { result[i] = 0 }
+        for position in Int(call.firsts[token])..<max(Int(call.firsts[token]), Int(call.limits[token])) {
+          load(call.keys, position * n, n, call.areHalves, line)
+          var score = dot(query, line, n) * call.scale
+          if call.softcap > 0 { score = call.softcap * tanhf(score / call.softcap) }
+          let before = largest
+          largest = max(largest, score)
+          let correction = before == -.infinity ? 0 : exponential(before - largest)
+          let weight = exponential(score - largest)
+          total = total * correction + weight
+          load(call.values, position * n, n, call.areHalves, line)
+          for i in 0..<n { result[i] = result[i] * correction + weight * line[i] }
+        }
+        if total > 0 { for i in 0..<n { result[i] /= total } }
+      }
+    }
+  }
+
+  private static func load(
+    _ base: UnsafeRawPointer, _ first: Int, _ count: Int, _ areHalves: Bool, _ target: UnsafeMutablePointer<Float>
+  ) {
+    for i in 0..<count {
+      target[i] =
+        areHalves
+        ? Half.float(base.loadUnaligned(fromByteOffset: 2 * (first + i), as: UInt16.self))
+        : base.loadUnaligned(fromByteOffset: 4 * (first + i), as: Float.self)
+    }
+  }
+}

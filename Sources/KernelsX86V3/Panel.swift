@@ -1,0 +1,159 @@
+import _Builtin_intrinsics.intel
+
+// Prefill: a panel is 16 rows of weights unpacked once, for up to `Panel.subBlocks` × 32 columns, into the layout
+// that the micro-kernels read: lanes are rows, so a token's value is a broadcast and results need no reduction.
+
+enum Panel {
+  static var rows: Int { 16 }
+  /// Sub-blocks of 32 columns in one panel: 16 KiB of 8-bit codes or 32 KiB of 16-bit ones, so it stays in L1/L2.
+  static var subBlocks: Int { 32 }
+  /// Columns of a float panel: 16 KiB.
+  static var floatColumns: Int { 256 }
+  /// Bytes of scratch a worker needs: codes, then scales and offsets of 16 rows × two groups a sub-block.
+  static var scratchBytes: Int { subBlocks * (1024 + 4 * 64) }
+}
+
+/// One panel in a worker's scratch memory.
+struct PanelView {
+  /// 8-bit: `[subBlock][half of the rows][k / 4][row][k % 4]`; 16-bit: `[subBlock][half][pair][row][2]`.
+  let codes: UnsafeMutableRawPointer
+  /// `[subBlock][group][row]`
+  let scales: UnsafeMutablePointer<Float>
+  let offsets: UnsafeMutablePointer<Float>
+
+  init(_ scratch: UnsafeMutableRawPointer) {
+    codes = scratch
+    let floats = (scratch + Panel.subBlocks * 1024).assumingMemoryBound(to: Float.self)
+    scales = floats
+    offsets = floats + Panel.subBlocks * 32
+  }
+}
+
+@inline(__always) private func store8(
+  _ r: (I256, I256, I256, I256, I256, I256, I256, I256), _ p: UnsafeMutableRawPointer
+) {
+  p.storeBytes(of: r.0, as: I256.self)
+  p.storeBytes(of: r.1, toByteOffset: 32, as: I256.self)
+  p.storeBytes(of: r.2, toByteOffset: 64, as: I256.self)
+  p.storeBytes(of: r.3, toByteOffset: 96, as: I256.self)
+  p.storeBytes(of: r.4, toByteOffset: 128, as: I256.self)
+  p.storeBytes(of: r.5, toByteOffset: 160, as: I256.self)
+  p.storeBytes(of: r.6, toByteOffset: 192, as: I256.self)
+  p.storeBytes(of: r.7, toByteOffset: 224, as: I256.self)
+}
+
+/// Unpacks sub-blocks `first ..< first + count` of 16 rows. Rows past `rows` repeat the last one.
+@inline(__always)
+func packPanel<F: CodeFormat>(
+  _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, first: Int, count: Int, into panel: PanelView
+) {
+  let perBlock = F.subBlocksPerBlock
+  let firstBlock = first / perBlock, blocks = (count + perBlock - 1) / perBlock
+  for half in 0..<2 {
+    let r = half * 8
+    @inline(__always) func row(_ i: Int) -> UnsafeRawPointer {
+      w + min(r + i, rows - 1) * rowBytes + firstBlock * F.bytesPerBlock
+    }
+    let p0 = row(0), p1 = row(1), p2 = row(2), p3 = row(3), p4 = row(4), p5 = row(5), p6 = row(6), p7 = row(7)
+    for block in 0..<blocks {
+      let at = block * F.bytesPerBlock
+      for j in 0..<perBlock {
+        let c0 = F.codes(p0 + at, j), c1 = F.codes(p1 + at, j), c2 = F.codes(p2 + at, j)
+        let c3 = F.codes(p3 + at, j), c4 = F.codes(p4 + at, j), c5 = F.codes(p5 + at, j)
+        let c6 = F.codes(p6 + at, j), c7 = F.codes(p7 + at, j)
+        let sub = block * perBlock + j
+        if F.signedCodes {
+          let target = panel.codes + sub * 1024 + half * 512
+          @inline(__always) func even(_ c: I256) -> I256 { _mm256_srai_epi16(_mm256_slli_epi16(c, 8), 8) }
+          @inline(__always) func odd(_ c: I256) -> I256 { _mm256_srai_epi16(c, 8) }
+          store8(
+            transpose8(even(c0), even(c1), even(c2), even(c3), even(c4), even(c5), even(c6), even(c7)), target)
+          store8(
+            transpose8(odd(c0), odd(c1), odd(c2), odd(c3), odd(c4), odd(c5), odd(c6), odd(c7)), target + 256)
+        } else {
+          store8(transpose8(c0, c1, c2, c3, c4, c5, c6, c7), panel.codes + sub * 512 + half * 256)
+        }
+      }
+      // Scales and offsets: eight rows' vectors of eight groups become eight groups' vectors of eight rows.
+      packFactors(F.self, block, half, panel.scales, (p0 + at, p1 + at, p2 + at, p3 + at, p4 + at, p5 + at, p6 + at, p7 + at), offsets: false)
+      if F.hasOffset {
+        packFactors(F.self, block, half, panel.offsets, (p0 + at, p1 + at, p2 + at, p3 + at, p4 + at, p5 + at, p6 + at, p7 + at), offsets: true)
+      }
+    }
+  }
+}
+
+private typealias Rows8 = (
+  UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer,
+  UnsafeRawPointer, UnsafeRawPointer
+)
+
+@inline(__always)
+private func packFactors<F: CodeFormat>(
+  _ format: F.Type, _ block: Int, _ half: Int, _ target: UnsafeMutablePointer<Float>, _ p: Rows8, offsets: Bool
+) {
+  @inline(__always) func lower(_ b: UnsafeRawPointer) -> F256 { offsets ? F.offsets(b) : F.scales(b) }
+  @inline(__always) func upper(_ b: UnsafeRawPointer) -> F256 { offsets ? F.upperOffsets(b) : F.upperScales(b) }
+  let groups = F.subBlocksPerBlock * (F.groupsOf16 ? 2 : 1)
+  let out = target + block * groups * 16 + half * 8
+  if F.weightsPerBlock == 32 {
+    let v = F256(
+      lower(p.0)[0], lower(p.1)[0], lower(p.2)[0], lower(p.3)[0], lower(p.4)[0], lower(p.5)[0], lower(p.6)[0],
+      lower(p.7)[0])
+    store(v, out)
+    return
+  }
+  @inline(__always) func put(_ t: (I256, I256, I256, I256, I256, I256, I256, I256), _ out: UnsafeMutablePointer<Float>) {
+    store(floats(t.0), out)
+    store(floats(t.1), out, 16)
+    store(floats(t.2), out, 32)
+    store(floats(t.3), out, 48)
+    store(floats(t.4), out, 64)
+    store(floats(t.5), out, 80)
+    store(floats(t.6), out, 96)
+    store(floats(t.7), out, 112)
+  }
+  put(
+    transpose8(
+      bits(lower(p.0)), bits(lower(p.1)), bits(lower(p.2)), bits(lower(p.3)), bits(lower(p.4)), bits(lower(p.5)),
+      bits(lower(p.6)), bits(lower(p.7))), out)
+  if F.groupsOf16 {
+    put(
+      transpose8(
+        bits(upper(p.0)), bits(upper(p.1)), bits(upper(p.2)), bits(upper(p.3)), bits(upper(p.4)),
+        bits(upper(p.5)), bits(upper(p.6)), bits(upper(p.7))), out + 128)
+  }
+}
+
+/// Transposes columns `first ..< first + count` of 16 float rows into `[column][row]`.
+@inline(__always)
+func packPanel<F: FloatFormat>(
+  _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, first: Int, count: Int,
+  into panel: UnsafeMutablePointer<Float>
+) {
+  for half in 0..<2 {
+    let r = half * 8
+    @inline(__always) func row(_ i: Int) -> UnsafeRawPointer { w + min(r + i, rows - 1) * rowBytes }
+    var k = 0
+    while k + 8 <= count {
+      let c = first + k
+      let t = transpose8(
+        bits(F.load8(row(0), c)), bits(F.load8(row(1), c)), bits(F.load8(row(2), c)), bits(F.load8(row(3), c)),
+        bits(F.load8(row(4), c)), bits(F.load8(row(5), c)), bits(F.load8(row(6), c)), bits(F.load8(row(7), c)))
+      let out = panel + k * 16 + r
+      store(floats(t.0), out)
+      store(floats(t.1), out, 16)
+      store(floats(t.2), out, 32)
+      store(floats(t.3), out, 48)
+      store(floats(t.4), out, 64)
+      store(floats(t.5), out, 80)
+      store(floats(t.6), out, 96)
+      store(floats(t.7), out, 112)
+      k += 8
+    }
+    while k < count {
+      for i in 0..<8 { panel[k * 16 + r + i] = F.load1(row(i), first + k) }
+      k += 1
+    }
+  }
+}

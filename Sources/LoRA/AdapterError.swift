@@ -1,0 +1,71 @@
+/// Why an adapter cannot be read, or cannot be applied to a model.
+public enum AdapterError: Error, Equatable, Sendable {
+  /// The file is a GGUF file, but not a LoRA adapter.
+  case notAnAdapter(file: String, key: String, expected: String, found: String)
+  case unexpectedTensor(file: String, tensor: String)
+  case missingHalf(file: String, tensor: String, half: String)
+  /// `a` and `b` are in ggml order, fastest dimension first.
+  case rankMismatch(file: String, tensor: String, a: [Int], b: [Int])
+  case unsupportedFactorType(file: String, tensor: String, type: String)
+  case notFinite(file: String, what: String)
+  case noTensors(file: String)
+  /// A kind of adapter that this version cannot apply.
+  case unsupportedKind(file: String, kind: String)
+
+  case wrongArchitecture(adapter: String, expected: String, found: String)
+  case unknownTarget(adapter: String, tensor: String)
+  case unsupportedTarget(adapter: String, tensor: String, reason: String)
+  case shapeMismatch(adapter: String, tensor: String, expected: [Int], found: [Int])
+  case notTransposed(adapter: String, tensor: String, expected: [Int], found: [Int])
+  case invalidScale(adapter: String, scale: Float)
+
+  case unknownName(name: String, known: [String])
+  case nameTaken(name: String)
+}
+
+extension AdapterError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .notAnAdapter(let file, let key, let expected, let found):
+      "\(file): not a LoRA adapter: expected \(key) to be '\(expected)', but got: \(found)"
+    case .unexpectedTensor(let file, let tensor):
+      "\(file): LoRA tensor '\(tensor)' has an unexpected suffix; adapters hold pairs named .lora_a and .lora_b"
+    case .missingHalf(let file, let tensor, let half):
+      "\(file): LoRA tensor pair for '\(tensor)' is missing one component: \(half)"
+    case .rankMismatch(let file, let tensor, let a, let b):
+      "\(file): the factors of '\(tensor)' do not fit together: lora_a is \(Self.shape(a)), lora_b is \(Self.shape(b))"
+    case .unsupportedFactorType(let file, let tensor, let type):
+      "\(file): '\(tensor)' has type \(type), which an adapter cannot have; convert it to F32, F16, BF16 or Q8_0"
+    case .notFinite(let file, let what):
+      "\(file): \(what) is not a finite number; the adapter is damaged or its training diverged"
+    case .noTensors(let file):
+      "\(file): the adapter has no LoRA tensors"
+    case .unsupportedKind(let file, let kind):
+      "\(file): \(kind) adapters are not supported"
+    case .wrongArchitecture(let adapter, let expected, let found):
+      "\(adapter): model arch and LoRA arch mismatch: the model is '\(expected)', the adapter is for '\(found)'"
+    case .unknownTarget(let adapter, let tensor):
+      "\(adapter): LoRA tensor '\(tensor)' does not exist in the base model; the adapter was made for another one"
+    case .unsupportedTarget(let adapter, let tensor, let reason):
+      "\(adapter): an adapter of '\(tensor)' is not supported: \(reason)"
+    case .shapeMismatch(let adapter, let tensor, let expected, let found):
+      "\(adapter): \(tensor) is \(Self.shape(found)) but this model needs \(Self.shape(expected)): "
+        + "the adapter was made for another base model"
+    case .notTransposed(let adapter, let tensor, let expected, let found):
+      "\(adapter): \(tensor) is not transposed: it is \(Self.shape(found)), expected \(Self.shape(expected)); "
+        + "convert the adapter again with a current converter"
+    case .invalidScale(let adapter, let scale):
+      "\(adapter): the scale must be a finite number, not \(scale)"
+    case .unknownName(let name, let known):
+      known.isEmpty
+        ? "no adapter is named '\(name)'; none is loaded"
+        : "no adapter is named '\(name)'; loaded are \(known.joined(separator: ", "))"
+    case .nameTaken(let name):
+      "an adapter named '\(name)' is already loaded; remove it first or choose another name"
+    }
+  }
+
+  private static func shape(_ dimensions: [Int]) -> String {
+    dimensions.map(String.init).joined(separator: " × ")
+  }
+}

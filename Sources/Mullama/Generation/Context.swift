@@ -1,0 +1,113 @@
+import LoRA
+import Synchronization
+import Tokenization
+import Transformer
+
+/// What a context is made with.
+public struct ContextOptions: Sendable, Equatable {
+  /// Tokens the context holds, prompt and answer together; nil: what the model was trained with, at most 8192.
+  ///
+  /// Memory for keys and values is taken as it is used.
+  public var length: Int?
+  /// Tokens of one pass over the weights in prefill, 1–4096.
+  public var batchSize: Int
+
+  public init(length: Int? = nil, batchSize: Int = 512) {
+    self.length = length
+    self.batchSize = batchSize
+  }
+}
+
+/// A conversation with a model: one sequence, its keys and values, and the adapters that were applied when it was made.
+///
+/// Successive prompts that begin alike are evaluated only where they differ. Generation runs on a thread of the
+/// context's own; calls wait for each other.
+public actor Context {
+  public nonisolated let model: Model
+  /// Tokens the context holds.
+  public nonisolated let length: Int
+  private let session: Session
+  private let thread = ComputeThread()
+
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+  /// A context with the adapters that are applied to the model now.
+  ///
+  /// - Throws: `ModelError` if an option is out of range.
+  public init(_ model: Model, options: ContextOptions = ContextOptions()) throws {
+    try self.init(model, bound: model.boundAdapters, options: options)
+  }
+
+  /// A context with adapters of its own, whatever is applied to the model; `[]`: the base model.
+  public init(
+    _ model: Model, adapters: [(adapter: LoRAAdapter, scale: Float)], options: ContextOptions = ContextOptions()
+  ) throws {
+    let entries = adapters.map { AdapterBinding.Entry($0.adapter.adapter, scale: $0.scale) }
+    try self.init(model, bound: try AdapterBinding.bind(entries, to: model.decoder), options: options)
+  }
+
+  private init(_ model: Model, bound: AdapterSet?, options: ContextOptions) throws {
+    self.model = model
+    length = try model.contextLength(options)
+    session = Session(model.decoder, adapters: bound, capacity: length, batchSize: options.batchSize)
+  }
+
+  /// Generates an answer to a user's message; the model's chat template is used if it has one.
+  ///
+  /// - Throws: `ModelError.contextExceeded` if the prompt is too long; `SamplingError`; `CancellationError`.
+  public func generate(
+    _ prompt: String, maxTokens: Int? = nil, sampling: SamplingOptions = SamplingOptions(), stop: [String] = []
+  ) async throws -> String {
+    try complete(
+      .text(prompt), options: GenerationOptions(maxTokens: maxTokens, sampling: sampling, stop: stop)
+    ).text
+  }
+
+  /// The same, piece by piece as it is generated. A piece never ends inside a character.
+  public nonisolated func stream(
+    _ prompt: String, maxTokens: Int? = nil, sampling: SamplingOptions = SamplingOptions(), stop: [String] = []
+  ) -> AsyncThrowingStream<String, any Error> {
+    stream(.text(prompt), options: GenerationOptions(maxTokens: maxTokens, sampling: sampling, stop: stop))
+  }
+
+  /// Streams a continuation of any prompt. Ending the iteration ends the generation.
+  public nonisolated func stream(
+    _ prompt: Prompt, options: GenerationOptions
+  ) -> AsyncThrowingStream<String, any Error> {
+    AsyncThrowingStream { continuation in
+      let task = Task {
+        do {
+          _ = try await self.complete(prompt, options: options) { continuation.yield($0) }
+          continuation.finish()
+        } catch {
+          continuation.finish(throwing: error)
+        }
+      }
+      continuation.onTermination = { _ in task.cancel() }
+    }
+  }
+
+  /// Generates a continuation of any prompt; `onText` receives each piece on the context's thread.
+  public func complete(
+    _ prompt: Prompt, options: GenerationOptions = GenerationOptions(), onText: @Sendable (String) -> Void = { _ in }
+  ) throws -> Completion {
+    var generation = try Generation(model, session, prompt, options)
+    return try generation.run(onText)
+  }
+
+  /// Forgets everything; the next prompt is evaluated from its first token.
+  public func reset() { session.truncate(to: 0) }
+
+  /// Tokens whose keys and values the context holds.
+  public var tokenCount: Int { session.tokens.count }
+}
+
+extension Model {
+  /// Checks a context's options against the model.
+  package func contextLength(_ options: ContextOptions) throws(ModelError) -> Int {
+    guard (1...4096).contains(options.batchSize) else { throw .invalidBatchSize(options.batchSize) }
+    guard let length = options.length else { return min(trainedContextLength, 8192) }
+    guard (1...(1 << 24)).contains(length) else { throw .invalidContextLength(length) }
+    return length
+  }
+}

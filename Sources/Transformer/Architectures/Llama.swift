@@ -1,0 +1,25 @@
+/// Llama, Mistral, SmolLM and their kin: RMS norms, grouped-query attention, SwiGLU. Source: Touvron et al. 2023.
+///
+/// The GGUF converter reorders the rows of q and k so that rotary pairs are neighbours.
+enum LlamaArchitecture: Architecture {
+  static let interleavedRotary = true
+
+  static func layer(_ prefix: String, _ loader: inout WeightLoader) throws -> DecoderLayer {
+    let h = loader.hyperparameters
+    let model = h.embeddingLength, inner = h.feedForwardLength
+    return try DecoderLayer(
+      attentionNorm: loader.norm("\(prefix).attn_norm", count: model),
+      query: loader.linear(
+        "\(prefix).attn_q", inputs: model, outputs: h.queryLength, rowOrder: .rotaryPairs(heads: h.headCount)),
+      key: loader.linear(
+        "\(prefix).attn_k", inputs: model, outputs: h.kvLength, rowOrder: .rotaryPairs(heads: h.kvHeadCount)),
+      value: loader.linear("\(prefix).attn_v", inputs: model, outputs: h.kvLength),
+      queryNorm: nil,
+      keyNorm: nil,
+      attentionOutput: loader.linear("\(prefix).attn_output", inputs: h.queryLength, outputs: model),
+      feedForwardNorm: loader.norm("\(prefix).ffn_norm", count: model),
+      gate: loader.linear("\(prefix).ffn_gate", inputs: model, outputs: inner),
+      up: loader.linear("\(prefix).ffn_up", inputs: model, outputs: inner),
+      down: loader.linear("\(prefix).ffn_down", inputs: inner, outputs: model))
+  }
+}

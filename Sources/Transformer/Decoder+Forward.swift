@@ -1,0 +1,92 @@
+import Kernels
+
+extension Decoder {
+  /// Runs a batch: appends every token's keys and values to its sequence and leaves the logits of the wanted rows, in
+  /// order, in `state.logits`. The one forward path of every architecture.
+  ///
+  /// - Throws: `tokenOutOfRange`; nothing has changed then.
+  package func forward(_ batch: Batch, _ s: DecoderState) throws(ModelError) {
+    let h = hyperparameters
+    precondition(batch.count <= s.maximumTokens && batch.wanted.count <= s.maximumLogits)
+    for token in batch.tokens where token < 0 || Int(token) >= h.vocabularySize {
+      throw .tokenOutOfRange(token: Int(token), vocabulary: h.vocabularySize)
+    }
+    let rows = batch.rows
+    embed(batch, s)
+    locate(batch, s)
+    for (index, layer) in weights.layers.enumerated() {
+      attention(layer, index, batch, s)
+      feedForward(layer, rows, s)
+    }
+    for part in batch.parts { part.sequence.length = part.firstPosition + part.count }
+    if batch.wanted.isEmpty { return }
+    for (i, row) in batch.wanted.enumerated() { s.selected.copyRow(row, of: s.hidden, to: i) }
+    s.apply(weights.outputNorm, s.selected, into: s.selectedNormed, batch.wantedRows, epsilon: h.rmsEpsilon)
+    s.apply(weights.output, s.selectedNormed, into: s.logits, batch.wantedRows)
+  }
+
+  /// `hidden = embedding[token]`
+  private func embed(_ batch: Batch, _ s: DecoderState) {
+    for run in batch.rows.runs {
+      let delta = run.deltas?.sites[weights.embeddingSite]
+      for row in run.first..<run.first + run.count {
+        s.workspace.embed(weights.embedding, token: Int(batch.tokens[row]), delta: delta, into: s.hidden, row: row)
+      }
+    }
+  }
+
+  /// Where each row stands: its rotation, its sequence, the positions it sees.
+  private func locate(_ batch: Batch, _ s: DecoderState) {
+    for row in 0..<batch.count {
+      let position = batch.positions[row]
+      rotary.fill(s.angles, row: row, position: position)
+      s.workspace.setVisible(row: row, first: 0, limit: position + 1)
+    }
+    s.workspace.setSequences(
+      batch.parts.count, heads: hyperparameters.headCount / hyperparameters.kvHeadCount,
+      first: { batch.parts[$0].firstRow }, tokens: { batch.parts[$0].count },
+      store: { batch.parts[$0].sequence.store })
+  }
+
+  /// `hidden += Wo · attention(rope(Wq·x), rope(Wk·x), Wv·x)` with `x = norm(hidden)`
+  private func attention(_ layer: DecoderLayer, _ index: Int, _ batch: Batch, _ s: DecoderState) {
+    let h = hyperparameters
+    s.apply(layer.attentionNorm, s.hidden, into: s.normed, batch.rows, epsilon: h.rmsEpsilon)
+    s.apply(layer.query, into: s.query, layer.key, into: s.key, layer.value, into: s.value, s.normed, batch.rows)
+    for part in batch.parts {
+      s.workspace.forEachRow(part.count) { i in
+        let row = part.firstRow + i
+        if let norm = layer.queryNorm {
+          s.workspace.rmsNormHeads(
+            s.query, row: row, heads: h.headCount, headSize: h.headSize, norm.weight, epsilon: h.rmsEpsilon)
+        }
+        if let norm = layer.keyNorm {
+          s.workspace.rmsNormHeads(
+            s.key, row: row, heads: h.kvHeadCount, headSize: h.headSize, norm.weight, epsilon: h.rmsEpsilon)
+        }
+        s.workspace.rotate(
+          s.query, row: row, heads: h.headCount, headSize: h.headSize, angles: s.angles,
+          interleaved: interleavedRotary)
+        s.workspace.rotate(
+          s.key, row: row, heads: h.kvHeadCount, headSize: h.headSize, angles: s.angles,
+          interleaved: interleavedRotary)
+        s.workspace.append(
+          s.key, s.value, row: row, to: part.sequence.store, layer: index, position: part.firstPosition + i)
+      }
+    }
+    s.workspace.attend(
+      s.query, into: s.attended, layer: index, heads: h.headCount, kvHeads: h.kvHeadCount, headSize: h.headSize,
+      scale: 1 / Float(h.headSize).squareRoot())
+    s.apply(layer.attentionOutput, s.attended, into: s.normed, batch.rows)
+    s.workspace.add(s.normed, to: s.hidden, rows: batch.count)
+  }
+
+  /// `hidden += Wdown · (silu(Wgate·x) × Wup·x)` with `x = norm(hidden)`
+  private func feedForward(_ layer: DecoderLayer, _ rows: BatchRows, _ s: DecoderState) {
+    s.apply(layer.feedForwardNorm, s.hidden, into: s.normed, rows, epsilon: hyperparameters.rmsEpsilon)
+    s.apply(layer.gate, into: s.gate, layer.up, into: s.up, s.normed, rows)
+    s.workspace.siluMultiply(s.gate, s.up, rows: rows.count)
+    s.apply(layer.down, s.gate, into: s.normed, rows)
+    s.workspace.add(s.normed, to: s.hidden, rows: rows.count)
+  }
+}

@@ -1,0 +1,48 @@
+import Kernels
+
+/// The activations of a forward pass: one row for each token of a batch.
+///
+/// Made once for batches of up to `maximumTokens` tokens and `maximumLogits` rows of logits; a pass allocates nothing.
+package final class DecoderState {
+  package let maximumTokens: Int
+  package let maximumLogits: Int
+  let workspace: Workspace
+  /// The residual stream, `[token][embedding]`.
+  let hidden: Matrix
+  let normed: Matrix
+  let query: Matrix
+  let key: Matrix
+  let value: Matrix
+  let attended: Matrix
+  let gate: Matrix
+  let up: Matrix
+  /// Cosines and sines of each token's position.
+  let angles: Matrix
+  /// The rows whose logits are wanted.
+  let selected: Matrix
+  let selectedNormed: Matrix
+  /// `[wanted row][vocabulary]`
+  package let logits: Matrix
+
+  package init(_ decoder: Decoder, maximumTokens: Int, maximumLogits: Int) {
+    let h = decoder.hyperparameters
+    self.maximumTokens = maximumTokens
+    self.maximumLogits = maximumLogits
+    workspace = Workspace(
+      compute: decoder.compute, tokens: max(maximumTokens, maximumLogits),
+      columns: max(h.embeddingLength, h.feedForwardLength, h.queryLength), heads: h.headCount / h.kvHeadCount,
+      headSize: h.headSize)
+    hidden = Matrix(rows: maximumTokens, columns: h.embeddingLength)
+    normed = Matrix(rows: maximumTokens, columns: h.embeddingLength)
+    query = Matrix(rows: maximumTokens, columns: h.queryLength)
+    key = Matrix(rows: maximumTokens, columns: h.kvLength)
+    value = Matrix(rows: maximumTokens, columns: h.kvLength)
+    attended = Matrix(rows: maximumTokens, columns: h.queryLength)
+    gate = Matrix(rows: maximumTokens, columns: h.feedForwardLength)
+    up = Matrix(rows: maximumTokens, columns: h.feedForwardLength)
+    angles = Matrix(rows: maximumTokens, columns: decoder.rotary.dimensions)
+    selected = Matrix(rows: maximumLogits, columns: h.embeddingLength)
+    selectedNormed = Matrix(rows: maximumLogits, columns: h.embeddingLength)
+    logits = Matrix(rows: maximumLogits, columns: h.vocabularySize)
+  }
+}

@@ -1,0 +1,120 @@
+import GGUF
+import Kernels
+
+/// The weights of a decoder as views of the mapped file, and the sites at which adapters can act.
+package struct DecoderWeights: Sendable {
+  package let embedding: WeightMatrix
+  package let embeddingSite: Int
+  let layers: [DecoderLayer]
+  let outputNorm: Norm
+  let output: Linear
+  package let sites: [Site]
+  private let sitesByName: [String: Int]
+
+  init(
+    embedding: WeightMatrix, embeddingSite: Int, layers: [DecoderLayer], outputNorm: Norm, output: Linear,
+    sites: [Site]
+  ) {
+    self.embedding = embedding
+    self.embeddingSite = embeddingSite
+    self.layers = layers
+    self.outputNorm = outputNorm
+    self.output = output
+    self.sites = sites
+    sitesByName = Dictionary(sites.enumerated().map { ($1.tensor, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The site of a tensor, or nil. Complexity: O(1).
+  package func site(named tensor: String) -> Int? { sitesByName[tensor] }
+}
+
+/// Takes tensors out of a file, checks their shapes and numbers the sites in the order they are taken.
+package struct WeightLoader {
+  let file: GGUFFile
+  package let hyperparameters: Hyperparameters
+  private(set) var sites: [Site] = []
+
+  init(_ file: GGUFFile, _ hyperparameters: Hyperparameters) {
+    self.file = file
+    self.hyperparameters = hyperparameters
+  }
+
+  /// `name.weight` as a matrix of `outputs` rows, with `name.bias` if the file has one.
+  mutating func linear(
+    _ name: String, inputs: Int, outputs: Int, rowOrder: Site.RowOrder = .asTrained
+  ) throws -> Linear {
+    let weight = try matrix(name + ".weight", inputs: inputs, outputs: outputs)
+    let bias = file.tensor(named: name + ".bias") == nil ? nil : try vector(name + ".bias", count: outputs)
+    let site = addSite(name + ".weight", .linear, [inputs, outputs], rowOrder)
+    return Linear(operand: LinearOperand(weight: weight, bias: bias, site: site))
+  }
+
+  mutating func norm(_ name: String, count: Int) throws -> Norm {
+    let weight = try vector(name + ".weight", count: count)
+    return Norm(weight: weight, site: addSite(name + ".weight", .norm, [count], .asTrained))
+  }
+
+  mutating func optionalNorm(_ name: String, count: Int) throws -> Norm? {
+    file.tensor(named: name + ".weight") == nil ? nil : try norm(name, count: count)
+  }
+
+  mutating func embedding() throws -> (WeightMatrix, site: Int) {
+    let inputs = hyperparameters.embeddingLength, outputs = hyperparameters.vocabularySize
+    let weight = try matrix("token_embd.weight", inputs: inputs, outputs: outputs)
+    return (weight, addSite("token_embd.weight", .embedding, [inputs, outputs], .asTrained))
+  }
+
+  /// The output matrix, or the embedding's where the file ties them. Either way a site of its own.
+  mutating func output(tiedTo embedding: WeightMatrix) throws -> Linear {
+    let inputs = hyperparameters.embeddingLength, outputs = hyperparameters.vocabularySize
+    let isTied = file.tensor(named: "output.weight") == nil
+    let weight = isTied ? embedding : try matrix("output.weight", inputs: inputs, outputs: outputs)
+    let bias = file.tensor(named: "output.bias") == nil ? nil : try vector("output.bias", count: outputs)
+    let site = addSite("output.weight", .output, [inputs, outputs], .asTrained)
+    return Linear(operand: LinearOperand(weight: weight, bias: bias, site: site))
+  }
+
+  /// A vector as float32, or nil if the file has none.
+  func optionalVector(_ name: String, count: Int) throws -> [Float]? {
+    file.tensor(named: name) == nil ? nil : try vector(name, count: count).values(row: 0)
+  }
+
+  private mutating func addSite(
+    _ tensor: String, _ kind: Site.Kind, _ dimensions: [Int], _ rowOrder: Site.RowOrder
+  ) -> Int {
+    sites.append(Site(tensor: tensor, kind: kind, dimensions: dimensions, rowOrder: rowOrder))
+    return sites.count - 1
+  }
+
+  private func matrix(_ name: String, inputs: Int, outputs: Int) throws -> WeightMatrix {
+    let tensor = try find(name, [inputs, outputs])
+    do {
+      return try WeightMatrix(file.bytes(of: tensor), type: tensor.type, rows: outputs, columns: inputs)
+    } catch {
+      throw ModelError.unsupportedTensorType(file: file.path, tensor: name, type: tensor.type.name)
+    }
+  }
+
+  private func vector(_ name: String, count: Int) throws -> Matrix {
+    let tensor = try find(name, [count])
+    do {
+      let weight = try WeightMatrix(file.bytes(of: tensor), type: tensor.type, rows: 1, columns: count)
+      return Matrix(rows: 1, columns: count, weight.dequantized())
+    } catch {
+      throw ModelError.unsupportedTensorType(file: file.path, tensor: name, type: tensor.type.name)
+    }
+  }
+
+  private func find(_ name: String, _ expected: [Int]) throws -> TensorInfo {
+    guard let tensor = file.tensor(named: name) else {
+      throw ModelError.missingTensor(file: file.path, tensor: name)
+    }
+    // Trailing dimensions of 1 say nothing.
+    var found = tensor.dimensions
+    while found.count > expected.count, found.last == 1 { found.removeLast() }
+    guard found == expected else {
+      throw ModelError.wrongShape(file: file.path, tensor: name, expected: expected, found: tensor.dimensions)
+    }
+    return tensor
+  }
+}

@@ -1,0 +1,116 @@
+import GGUF
+import Kernels
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The angles by which queries and keys are rotated for a position.
+///
+/// Source: Su et al. 2021 (RoPE); linear interpolation: Chen et al. 2023; YaRN: Peng et al. 2023; llama3: the file's
+/// `rope_freqs.weight` divides each frequency.
+package struct RotaryEmbedding: Sendable {
+  package enum Scaling: Sendable, Equatable {
+    case none
+    case linear(factor: Float)
+    case yarn(factor: Float, originalContext: Int, attentionFactor: Float)
+  }
+
+  package struct Parameters: Sendable {
+    /// Leading values of each head that are rotated; even.
+    package let dimensions: Int
+    package let base: Float
+    package let scaling: Scaling
+  }
+
+  /// Angle of pair `i` at position 1.
+  private let frequencies: [Float]
+  /// Multiplies cosines and sines (YaRN's attention factor).
+  private let magnitude: Float
+
+  package var dimensions: Int { frequencies.count * 2 }
+
+  /// `factors`: one divisor for each pair (llama3), or nil.
+  package init(_ parameters: Parameters, factors: [Float]?) {
+    let pairs = parameters.dimensions / 2
+    var frequencies = (0..<pairs).map { i in
+      powf(parameters.base, -2 * Float(i) / Float(parameters.dimensions)) / (factors?[i] ?? 1)
+    }
+    var magnitude: Float = 1
+    switch parameters.scaling {
+    case .none: break
+    case .linear(let factor):
+      for i in frequencies.indices { frequencies[i] /= factor }
+    case .yarn(let factor, let originalContext, let attentionFactor):
+      let range = Self.yarnRange(parameters, originalContext)
+      for i in frequencies.indices {
+        let position = (Float(i) - range.low) / max(0.001, range.high - range.low)
+        let extrapolated = 1 - min(1, max(0, position))
+        frequencies[i] = frequencies[i] / factor * (1 - extrapolated) + frequencies[i] * extrapolated
+      }
+      magnitude = attentionFactor * (factor > 1 ? 1 + 0.1 * logf(factor) : 1)
+    }
+    self.frequencies = frequencies
+    self.magnitude = magnitude
+  }
+
+  /// The pairs between which YaRN goes over from extrapolation to interpolation: those that turn 32 times and once
+  /// within the original context.
+  private static func yarnRange(_ parameters: Parameters, _ originalContext: Int) -> (low: Float, high: Float) {
+    func pair(turns: Float) -> Float {
+      Float(parameters.dimensions) * logf(Float(originalContext) / (turns * 2 * Float.pi))
+        / (2 * logf(parameters.base))
+    }
+    return (max(0, pair(turns: 32).rounded(.down)), min(Float(parameters.dimensions - 1), pair(turns: 1).rounded(.up)))
+  }
+
+  /// Writes cosines, then sines, of a position's pairs into a row of `[rows][dimensions]`.
+  package func fill(_ angles: Matrix, row: Int, position: Int) {
+    angles.withRow(row) { line in
+      let pairs = frequencies.count
+      for i in 0..<pairs {
+        let angle = Float(position) * frequencies[i]
+        line[i] = cosf(angle) * magnitude
+        line[pairs + i] = sinf(angle) * magnitude
+      }
+    }
+  }
+}
+
+extension RotaryEmbedding.Parameters {
+  init(_ file: GGUFFile, architecture: String, headSize: Int) throws {
+    let metadata = file.metadata
+    func invalid(_ key: String, _ expected: String, _ found: String) -> ModelError {
+      .invalidHyperparameter(file: file.path, key: "\(architecture).\(key)", expected: expected, found: found)
+    }
+    dimensions = try metadata.integer("\(architecture).rope.dimension_count") ?? headSize
+    guard dimensions > 0, dimensions % 2 == 0, dimensions <= headSize else {
+      throw invalid("rope.dimension_count", "an even number up to \(headSize)", "\(dimensions)")
+    }
+    base = try metadata.float("\(architecture).rope.freq_base") ?? 10000
+    guard base > 1, base.isFinite else { throw invalid("rope.freq_base", "a number above 1", "\(base)") }
+
+    let name = try metadata.string("\(architecture).rope.scaling.type")
+    let factor =
+      try metadata.float("\(architecture).rope.scaling.factor")
+      ?? metadata.float("\(architecture).rope.scale_linear") ?? 0
+    guard factor.isFinite, factor >= 0 else { throw invalid("rope.scaling.factor", "a positive number", "\(factor)") }
+    switch name {
+    case "none": scaling = .none
+    case nil, "linear": scaling = factor == 0 || factor == 1 ? .none : .linear(factor: factor)
+    case "yarn":
+      let original = try metadata.requiredInteger("\(architecture).rope.scaling.original_context_length")
+      guard original > 0 else {
+        throw invalid("rope.scaling.original_context_length", "a positive number", "\(original)")
+      }
+      let attention = try metadata.float("\(architecture).rope.scaling.attn_factor") ?? 1
+      scaling = .yarn(
+        factor: factor == 0 ? 1 : factor, originalContext: original, attentionFactor: attention)
+    case .some(let other): throw ModelError.unsupportedRopeScaling(file: file.path, name: other)
+    }
+  }
+}
