@@ -44,7 +44,7 @@ package struct WeightLoader {
     _ name: String, inputs: Int, outputs: Int, rowOrder: Site.RowOrder = .asTrained
   ) throws -> Linear {
     let weight = try matrix(name + ".weight", inputs: inputs, outputs: outputs)
-    let bias = file.tensor(named: name + ".bias") == nil ? nil : try vector(name + ".bias", count: outputs)
+    let bias = file.tensor(name + ".bias") == nil ? nil : try vector(name + ".bias", count: outputs)
     let site = addSite(name + ".weight", .linear, [inputs, outputs], rowOrder)
     return Linear(operand: LinearOperand(weight: weight, bias: bias, site: site))
   }
@@ -55,7 +55,7 @@ package struct WeightLoader {
   }
 
   mutating func optionalNorm(_ name: String, count: Int) throws -> Norm? {
-    file.tensor(named: name + ".weight") == nil ? nil : try norm(name, count: count)
+    file.tensor(name + ".weight") == nil ? nil : try norm(name, count: count)
   }
 
   mutating func embedding() throws -> (WeightMatrix, site: Int) {
@@ -67,16 +67,16 @@ package struct WeightLoader {
   /// The output matrix, or the embedding's where the file ties them. Either way a site of its own.
   mutating func output(tiedTo embedding: WeightMatrix) throws -> Linear {
     let inputs = hyperparameters.embeddingLength, outputs = hyperparameters.vocabularySize
-    let isTied = file.tensor(named: "output.weight") == nil
+    let isTied = file.tensor("output.weight") == nil
     let weight = isTied ? embedding : try matrix("output.weight", inputs: inputs, outputs: outputs)
-    let bias = file.tensor(named: "output.bias") == nil ? nil : try vector("output.bias", count: outputs)
+    let bias = file.tensor("output.bias") == nil ? nil : try vector("output.bias", count: outputs)
     let site = addSite("output.weight", .output, [inputs, outputs], .asTrained)
     return Linear(operand: LinearOperand(weight: weight, bias: bias, site: site))
   }
 
   /// A vector as float32, or nil if the file has none.
   func optionalVector(_ name: String, count: Int) throws -> [Float]? {
-    file.tensor(named: name) == nil ? nil : try vector(name, count: count).values(row: 0)
+    file.tensor(name) == nil ? nil : try vector(name, count: count).values(row: 0)
   }
 
   private mutating func addSite(
@@ -89,7 +89,7 @@ package struct WeightLoader {
   private func matrix(_ name: String, inputs: Int, outputs: Int) throws -> WeightMatrix {
     let tensor = try find(name, [inputs, outputs])
     do {
-      return try WeightMatrix(file.bytes(of: tensor), type: tensor.type, rows: outputs, columns: inputs)
+      return try WeightMatrix(file.bytes(of: tensor), owner: file, type: tensor.type, rows: outputs, columns: inputs)
     } catch {
       throw ModelError.unsupportedTensorType(file: file.path, tensor: name, type: tensor.type.name)
     }
@@ -98,7 +98,7 @@ package struct WeightLoader {
   private func vector(_ name: String, count: Int) throws -> Matrix {
     let tensor = try find(name, [count])
     do {
-      let weight = try WeightMatrix(file.bytes(of: tensor), type: tensor.type, rows: 1, columns: count)
+      let weight = try WeightMatrix(file.bytes(of: tensor), owner: file, type: tensor.type, rows: 1, columns: count)
       return Matrix(rows: 1, columns: count, weight.dequantized())
     } catch {
       throw ModelError.unsupportedTensorType(file: file.path, tensor: name, type: tensor.type.name)
@@ -106,7 +106,7 @@ package struct WeightLoader {
   }
 
   private func find(_ name: String, _ expected: [Int]) throws -> TensorInfo {
-    guard let tensor = file.tensor(named: name) else {
+    guard let tensor = file.tensor(name) else {
       throw ModelError.missingTensor(file: file.path, tensor: name)
     }
     // Trailing dimensions of 1 say nothing.

@@ -26,7 +26,7 @@ package struct Hyperparameters: Sendable {
       if let value, metadata[key] == nil {
         found = value
       } else {
-        found = try metadata.requiredInteger(key)
+        found = try metadata.requiredInt(key)
       }
       guard range.contains(found) else {
         throw ModelError.invalidHyperparameter(
@@ -59,7 +59,7 @@ package struct Hyperparameters: Sendable {
       throw ModelError.invalidHyperparameter(
         file: file.path, key: epsilonKey, expected: "a number between 0 and 1", found: "\(rmsEpsilon)")
     }
-    guard let embedding = file.tensor(named: "token_embd.weight") else {
+    guard let embedding = file.tensor("token_embd.weight") else {
       throw ModelError.missingTensor(file: file.path, tensor: "token_embd.weight")
     }
     guard embedding.dimensions.count == 2, embedding.dimensions[0] == embeddingLength else {

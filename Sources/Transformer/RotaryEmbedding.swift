@@ -87,7 +87,7 @@ extension RotaryEmbedding.Parameters {
     func invalid(_ key: String, _ expected: String, _ found: String) -> ModelError {
       .invalidHyperparameter(file: file.path, key: "\(architecture).\(key)", expected: expected, found: found)
     }
-    dimensions = try metadata.integer("\(architecture).rope.dimension_count") ?? headSize
+    dimensions = try metadata.int("\(architecture).rope.dimension_count") ?? headSize
     guard dimensions > 0, dimensions % 2 == 0, dimensions <= headSize else {
       throw invalid("rope.dimension_count", "an even number up to \(headSize)", "\(dimensions)")
     }
@@ -103,7 +103,7 @@ extension RotaryEmbedding.Parameters {
     case "none": scaling = .none
     case nil, "linear": scaling = factor == 0 || factor == 1 ? .none : .linear(factor: factor)
     case "yarn":
-      let original = try metadata.requiredInteger("\(architecture).rope.scaling.original_context_length")
+      let original = try metadata.requiredInt("\(architecture).rope.scaling.original_context_length")
       guard original > 0 else {
         throw invalid("rope.scaling.original_context_length", "a positive number", "\(original)")
       }

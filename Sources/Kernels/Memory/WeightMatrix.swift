@@ -12,7 +12,11 @@ package struct WeightMatrix: @unchecked Sendable {
   let rowBytes: Int
   private let owner: AnyObject
 
-  package init(_ bytes: TensorBytes, type: TensorType, rows: Int, columns: Int) throws(KernelError) {
+  /// - Parameter owner: keeps the bytes alive; the view holds on to it.
+  /// - Throws: `unsupportedType`, `rowNotBlockMultiple`.
+  package init(
+    _ bytes: UnsafeRawBufferPointer, owner: AnyObject, type: TensorType, rows: Int, columns: Int
+  ) throws(KernelError) {
     let block = type.block
     guard BlockFormats.isSupported(type) else { throw .unsupportedType(type.name) }
     guard rows > 0, columns > 0, columns % block.weights == 0 else {
@@ -21,10 +25,12 @@ package struct WeightMatrix: @unchecked Sendable {
     self.type = type
     self.rows = rows
     self.columns = columns
-    base = bytes.base
     rowBytes = columns / block.weights * block.bytes
-    owner = bytes.owner
-    precondition(bytes.count >= rows * rowBytes, "a weight matrix outside of its bytes")
+    self.owner = owner
+    guard let start = bytes.baseAddress, bytes.count >= rows * rowBytes else {
+      preconditionFailure("a weight matrix outside of its bytes")
+    }
+    base = start
   }
 
   /// Float32 weights of our own, row-major.
@@ -76,12 +82,34 @@ package struct WeightMatrix: @unchecked Sendable {
   }
 
   /// Is every weight a finite number?
+  ///
+  /// Complexity: one pass over the bytes; the float types are tested by their exponent bits, at memory speed.
   package func isFinite() -> Bool {
-    let line = AlignedMemory(byteCount: columns * 4)
-    let floats = line.base.bindMemory(to: Float.self, capacity: columns)
+    switch type {
+    case .f32: return hasNoFullExponent(as: UInt32.self, mask: 0x7F80_0000)
+    case .f16: return hasNoFullExponent(as: UInt16.self, mask: 0x7C00)
+    case .bf16: return hasNoFullExponent(as: UInt16.self, mask: 0x7F80)
+    default:
+      let line = AlignedMemory(byteCount: columns * 4)
+      let floats = line.base.bindMemory(to: Float.self, capacity: columns)
+      for row in 0..<rows {
+        dequantizeRow(row, into: floats)
+        for i in 0..<columns where !floats[i].isFinite { return false }
+      }
+      return true
+    }
+  }
+
+  private func hasNoFullExponent<Word: FixedWidthInteger>(as word: Word.Type, mask: Word) -> Bool {
+    let size = MemoryLayout<Word>.size
     for row in 0..<rows {
-      dequantizeRow(row, into: floats)
-      for i in 0..<columns where !floats[i].isFinite { return false }
+      let line = base + row * rowBytes
+      var found: Word = 0
+      for i in 0..<columns {
+        let exponent = line.loadUnaligned(fromByteOffset: i * size, as: Word.self) & mask
+        found |= exponent == mask ? 1 : 0
+      }
+      if found != 0 { return false }
     }
     return true
   }

@@ -19,6 +19,9 @@ final class AttentionTask: PoolTask {
   private var kvHeads = 1
   private(set) var itemCount = 0
 
+  @available(*, unavailable)
+  override init() { preconditionFailure("a task needs its table and scratch memory") }
+
   static func tokensPerItem(heads: Int) -> Int { max(1, rows / heads) }
 
   init(table: KernelTable, scratch: WorkerScratch) {

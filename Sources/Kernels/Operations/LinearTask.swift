@@ -43,6 +43,9 @@ final class LinearTask: PoolTask {
   private let lowRankDone = Atomic<Int>(0)
   private(set) var itemCount = 0
 
+  @available(*, unavailable)
+  override init() { preconditionFailure("a task needs its table and scratch memory") }
+
   init(table: KernelTable, scratch: WorkerScratch, tokens: Int) {
     self.table = table
     self.scratch = scratch
@@ -190,7 +193,7 @@ final class LinearTask: PoolTask {
         output + token * stride, stride, work)
       token = end
     }
-    while lowRankDone.load(ordering: .acquiring) < items.count { pause() }
+    while lowRankDone.load(ordering: .acquiring) < items.count { spinHint() }
     for run in runs {
       guard let delta = run.delta(at: slot.operand.site) else { continue }
       addDelta(delta, run, slot, first, rows, output + run.first * stride, stride, worker)

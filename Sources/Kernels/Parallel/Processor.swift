@@ -22,15 +22,21 @@ package enum Processor {
   package static let availableCores: Int = {
     var count = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     #if os(Linux)
-      var set = cpu_set_t()
-      if sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 {
-        let allowed = withUnsafeBytes(of: &set) { $0.reduce(0) { $0 + $1.nonzeroBitCount } }
-        if allowed > 0 { count = min(count, allowed) }
-      }
+      if let allowed = allowedCores() { count = min(count, allowed) }
       if let quota = controlGroupQuota() { count = min(count, quota) }
     #endif
     return max(1, count)
   }()
+
+  /// The scheduler's affinity mask of this process. Source: `Cpus_allowed` of proc(5), hexadecimal with commas.
+  private static func allowedCores() -> Int? {
+    guard let status = readFile("/proc/self/status") else { return nil }
+    for line in status.split(separator: "\n") where line.hasPrefix("Cpus_allowed:") {
+      let bits = line.drop { $0 != ":" }.compactMap(\.hexDigitValue).reduce(0) { $0 + $1.nonzeroBitCount }
+      return bits > 0 ? bits : nil
+    }
+    return nil
+  }
 
   /// The quota of the process's control group in whole cores, rounded up; nil if there is none.
   ///

@@ -86,7 +86,7 @@ package final class WorkerPool: @unchecked Sendable {
       pthread_mutex_unlock(parking)
     }
     drain(worker: 0)
-    while completed.load(ordering: .acquiring) < items { pause() }
+    while completed.load(ordering: .acquiring) < items { spinHint() }
   }
 
   /// Works on items until the present region has none left.
@@ -114,7 +114,7 @@ package final class WorkerPool: @unchecked Sendable {
     while !stopping.load(ordering: .relaxed) {
       var spin = 0
       while !hasWork(), spin < Self.spins {
-        pause()
+        spinHint()
         spin += 1
       }
       if hasWork() {
@@ -170,7 +170,7 @@ package final class WorkerPool: @unchecked Sendable {
 }
 
 /// Tells the processor that this is a spin loop.
-@inline(__always) func pause() {
+@inline(__always) func spinHint() {
   #if arch(x86_64)
     spinPause()
   #endif

@@ -46,7 +46,7 @@ extension PortableKernels {
     for i in 0..<count {
       target[i] =
         areHalves
-        ? Half.float(base.loadUnaligned(fromByteOffset: 2 * (first + i), as: UInt16.self))
+        ? (base + 2 * (first + i)).half(at: 0)
         : base.loadUnaligned(fromByteOffset: 4 * (first + i), as: Float.self)
     }
   }

@@ -62,7 +62,7 @@ enum PortableKernels {
   }
 
   static func toHalves(_ x: UnsafePointer<Float>, _ count: Int, _ y: UnsafeMutablePointer<UInt16>) {
-    for i in 0..<count { y[i] = Half.bits(x[i]) }
+    for i in 0..<count { y[i] = Float16(x[i]).bitPattern }
   }
 }
 
