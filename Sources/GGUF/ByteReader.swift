@@ -19,7 +19,8 @@ struct ByteReader {
     guard !overflow, needed <= UInt64(bytes.count - position) else {
       let (end, endOverflow) = needed.addingReportingOverflow(UInt64(position))
       throw .truncated(
-        file: file.path, place: place, expected: overflow || endOverflow ? .max : end, found: UInt64(bytes.count))
+        file: file.path, place: place, expected: overflow || endOverflow ? .max : end,
+        found: UInt64(bytes.count))
     }
   }
 
@@ -70,7 +71,9 @@ struct ByteReader {
     return try text(length, at: place, index: nil)
   }
 
-  private mutating func text(_ length: UInt64, at place: GGUFError.Place, index: Int?) throws(GGUFError) -> String {
+  private mutating func text(_ length: UInt64, at place: GGUFError.Place, index: Int?) throws(GGUFError)
+    -> String
+  {
     try require(length, of: 1, at: place)
     let source = UnsafeRawBufferPointer(rebasing: bytes[position..<position + Int(length)])
     // `String(validating:as:)` would say the same, but is not specialised and takes three times as long. Decoding
