@@ -5,7 +5,7 @@ set -euo pipefail
 mullama=$1
 model=$2
 readonly sql=Fixtures/smollm2/sql/adapter.gguf pirate=Fixtures/smollm2/pirate/adapter.gguf
-readonly prompt="Table teachers(id, name, subject, salary). Show the name of all teachers where subject is Math."
+readonly prompt="What is the average price per city? The table is hotels(id, name, city, stars, price)."
 
 answer() {
   local heading=$1
