@@ -5,7 +5,7 @@ import GGUF
 /// A row of a matrix is a whole number of blocks, one after the other, little endian, without padding. Blocks
 /// start at any address. `dequantize` is exact: it performs the float32 operations of the format's definition
 /// in their order, so its results have the same bits as ggml's.
-package protocol BlockFormat {
+package protocol BlockFormat: SendableMetatype {
   static var type: TensorType { get }
   static var weightsPerBlock: Int { get }
   static var bytesPerBlock: Int { get }
