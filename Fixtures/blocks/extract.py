@@ -24,11 +24,20 @@ HALVES = {
     "IQ2_XS": [0], "IQ2_S": [0], "IQ3_XXS": [0], "IQ3_S": [0],
 }
 
+# Formats with a grid: its points, and the weights of one point.
+GRIDS = {
+    "IQ1_S": (2048, 8), "IQ2_XXS": (256, 8), "IQ2_XS": (512, 8), "IQ2_S": (1024, 8), "IQ3_XXS": (256, 4),
+    "IQ3_S": (512, 4),
+}
+
 
 def random_blocks(name: str, kind: Type, generator: np.random.Generator) -> np.ndarray:
-    """Every bit of a block at random, but for scales: finite, of both signs, subnormal ones among them."""
+    """Every bit of a block at random, but for scales: finite, of both signs, subnormal ones among them.
+
+    Grid indices are not random: every point occurs, once."""
     weights, size = gguf.GGML_QUANT_SIZES[kind]
-    blocks = generator.integers(0, 256, (RANDOM_WEIGHTS // weights, size), dtype=np.uint8)
+    count = max(RANDOM_WEIGHTS, int(np.prod(GRIDS.get(name, 0)))) // weights
+    blocks = generator.integers(0, 256, (count, size), dtype=np.uint8)
     scales = generator.integers(0, 0x7C00, (blocks.shape[0], 2), dtype=np.uint16)
     scales[0] = (1, 0x03FF)
     scales |= generator.integers(0, 2, scales.shape, dtype=np.uint16) << 15
@@ -45,7 +54,35 @@ def random_blocks(name: str, kind: Type, generator: np.random.Generator) -> np.n
         codes = (blocks[:, :64, None] >> np.array([0, 2, 4, 6], np.uint8)) & 3
         codes[codes == 3] = 1
         blocks[:, :64] = (codes << np.array([0, 2, 4, 6], np.uint8)).sum(-1, dtype=np.uint8)
+    if name in GRIDS:
+        points, width = GRIDS[name]
+        for part in range(count * weights // width):
+            set_index(name, blocks[part * width // weights], part % (weights // width), part % points)
     return blocks
+
+
+def set_index(name: str, block: np.ndarray, part: int, index: int) -> None:
+    """Makes `index` the grid point of the `part`th 8 (IQ3: 4) weights of a block."""
+
+    def put(offset: int, shift: int, bits: int, value: int) -> None:
+        mask = ((1 << bits) - 1) << shift
+        block[offset] = (int(block[offset]) & ~mask) | (value << shift)
+
+    if name == "IQ2_XXS":
+        block[2 + 8 * (part // 4) + part % 4] = index
+    elif name == "IQ2_XS":
+        block[2 + 2 * part] = index & 255
+        put(3 + 2 * part, 0, 1, index >> 8)
+    else:
+        block[2 + part] = index & 255
+    if name == "IQ2_S":
+        put(66 + part // 4, 2 * (part % 4), 2, index >> 8)
+    elif name == "IQ3_S":
+        put(66 + part // 8, part % 8, 1, index >> 8)
+    elif name == "IQ1_S":
+        for bit in range(3):
+            place = 3 * (part % 4) + bit
+            put(34 + 2 * (part // 4) + place // 8, place % 8, 1, index >> (8 + bit) & 1)
 
 
 def main(quantized: Path, source: Path) -> None:

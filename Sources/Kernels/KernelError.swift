@@ -16,11 +16,11 @@ extension KernelError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .unsupportedType(let type):
-      "\(type) is not a weight format: weights are float (F32, F16, BF16) or quantized (as Q8_0, Q4_K, IQ4_XS). "
-        + "Quantize the model to one of these."
+      "\(type) is not a weight format: weights are float (F32, F16, BF16) or quantized (as Q8_0, Q4_K, "
+        + "IQ4_XS). Quantize the model to one of these."
     case .rowNotBlockMultiple(let type, let columns, let block):
-      "A row has \(columns) weights, but \(type) stores blocks of \(block): the row length must be a positive "
-        + "multiple of \(block). Check that the file is whole, or quantize this tensor to another type."
+      "A row has \(columns) weights, but \(type) stores blocks of \(block): the row length must be a multiple "
+        + "of \(block). Check that the file is whole, or quantize this tensor to another type."
     case .unsupportedProcessor(let kernels):
       "The \(kernels) kernels need instructions that this processor does not have. "
         + "Choose the portable kernels, or let the engine choose."

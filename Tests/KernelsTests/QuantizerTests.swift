@@ -3,7 +3,7 @@ import Testing
 
 import Kernels
 
-/// The reference quantizers: the bytes that llama-quantize writes, and an error that the format's step explains.
+/// The reference quantizers write the bytes of llama-quantize, and err no more than the format's step explains.
 @Suite struct QuantizerTests {
   /// A quantizer, and what bounds its error.
   struct Case: Sendable, CustomTestStringConvertible {
@@ -81,7 +81,7 @@ import Kernels
     }
   }
 
-  /// How far rounding to a Float16 can move `value`: half a unit in the last place, or half the least subnormal.
+  /// How far rounding to a Float16 can move `value`: half a unit in the last place, at least half a subnormal.
   static func halfError(_ value: Float) -> Float { max(abs(value) * 0x1p-11, 0x1p-25) }
 
   /// The weight of the largest magnitude.
@@ -110,6 +110,21 @@ import Kernels
     weights[9] = .nan
     let found = dequantize(test.format, quantize(test.format, weights))
     for i in 0..<32 where i != 9 { #expect(abs(found[i] - weights[i]) <= 1.0 / 8) }
+  }
+
+  /// In steps of 1: ties go away from zero in Q8_0 and up in the others.
+  @Test func tiesRoundAsInGgml() {
+    let nothing = [Float](repeating: 0, count: 26)
+    let q8 = roundTrip(Q8_0.self, [127, 0.5, -0.5, 2.5, -2.5, 1.5] + nothing)
+    #expect(q8[0..<6] == [127, 1, -1, 3, -3, 2])
+    let q4 = roundTrip(Q4_0.self, [-8, 0.5, -0.5, 2.5, -2.5, 1.5] + nothing)
+    #expect(q4[0..<6] == [-8, 1, 0, 3, -2, 2])
+    let q5 = roundTrip(Q5_0.self, [-16, 0.5, -0.5, 2.5, -2.5, 1.5] + nothing)
+    #expect(q5[0..<6] == [-16, 1, 0, 3, -2, 2])
+    let q41 = roundTrip(Q4_1.self, [0, 15, 0.5, 1.5, 2.5, 13.5] + nothing)
+    #expect(q41[0..<6] == [0, 15, 1, 2, 3, 14])
+    let q51 = roundTrip(Q5_1.self, [0, 31, 0.5, 1.5, 2.5, 29.5] + nothing)
+    #expect(q51[0..<6] == [0, 31, 1, 2, 3, 30])
   }
 
   @Test func halvesRoundToEvenAndOverflowToInfinity() {

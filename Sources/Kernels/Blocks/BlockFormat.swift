@@ -12,8 +12,8 @@ package protocol BlockFormat: SendableMetatype {
 
   /// The definition. Slow; every faster path is tested against it.
   ///
-  /// Reads `bytesPerBlock` bytes and writes `weightsPerBlock` floats. Any bytes are valid; a scale that is not
-  /// finite gives weights that are not finite.
+  /// Reads `bytesPerBlock` bytes and writes `weightsPerBlock` floats. Any bytes are valid; a scale that is
+  /// not finite gives weights that are not finite.
   static func dequantize(_ block: UnsafeRawPointer, into weights: UnsafeMutablePointer<Float>)
 }
 

@@ -20,8 +20,8 @@ package enum BlockFormats {
   /// Writes the `count` weights of one row as float32, exactly as the format defines them.
   ///
   /// Reads `count / weightsPerBlock × bytesPerBlock` bytes from `bytes`, at any alignment.
-  /// - Throws: `unsupportedType` for types that do not store weights, `rowNotBlockMultiple` if the row would end
-  ///   inside a block. Nothing is written then.
+  /// - Throws: `unsupportedType` for types that do not store weights, `rowNotBlockMultiple` if the row would
+  ///   end inside a block. Nothing is written then.
   package static func dequantizeRow(
     type: TensorType, from bytes: UnsafeRawPointer, count: Int, into weights: UnsafeMutablePointer<Float>
   ) throws(KernelError) {

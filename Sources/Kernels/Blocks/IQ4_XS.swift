@@ -1,7 +1,7 @@
 import GGUF
 
-/// 256 weights in 136 bytes, 8 groups of 32: `w = scale × (s − 32) × codebook[quant]`, the codebook of `IQ4_NL`.
-/// Layout: `block_iq4_xs` in ggml-common.h.
+/// 256 weights in 136 bytes, 8 groups of 32: `w = scale × (s − 32) × codebook[quant]`.
+/// The codebook is that of `IQ4_NL`. Layout: `block_iq4_xs` in ggml-common.h.
 ///
 /// | offset | field |
 /// |---|---|

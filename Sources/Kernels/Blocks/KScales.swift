@@ -1,7 +1,7 @@
 /// The 6-bit scales and minima of the eight groups of a Q4_K or Q5_K block, in 12 bytes.
 ///
-/// Groups 0…3 lie in the low six bits of bytes 0…3 (scales) and 4…7 (minima). Groups 4…7 have their lower four
-/// bits in bytes 8…11 (scale low, minimum high) and their upper two in the top of bytes 0…3 and 4…7.
+/// Groups 0…3 lie in the low six bits of bytes 0…3 (scales) and 4…7 (minima). Groups 4…7 have their lower
+/// four bits in bytes 8…11 (scale low, minimum high) and their upper two in the top of bytes 0…3 and 4…7.
 /// Layout: `block_q4_K` in ggml-common.h.
 enum KScales {
   @inline(__always)

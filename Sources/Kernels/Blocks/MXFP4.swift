@@ -24,8 +24,8 @@ package enum MXFP4: BlockFormat {
     }
   }
 
-  /// 2^(exponent − 128), to undo the doubling. The two smallest are subnormal. 255, a NaN in the specification, is
-  /// a number here as in ggml.
+  /// 2^(exponent − 128), to undo the doubling. The two smallest are subnormal. 255, a NaN in the
+  /// specification, is a number here as in ggml.
   package static func halfScale(exponent: UInt8) -> Float {
     exponent < 2
       ? Float(bitPattern: 0x0020_0000 << UInt32(exponent))

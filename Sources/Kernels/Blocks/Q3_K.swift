@@ -7,7 +7,7 @@ import GGUF
 /// |---|---|
 /// | 0 | 32 bytes of third bits: bit `b` of byte `i` belongs to weight `32 b + i` |
 /// | 32 | 64 bytes of lower bit pairs: each run of 32 bytes holds 128 weights, 32 per bit pair |
-/// | 96 | 12 bytes, 16 6-bit `s`: lower halves of 0…7 and 8…15 in 8 bytes, then the upper bit pairs, 4 to a byte |
+/// | 96 | 16 6-bit `s`: low 4 bits of `i` and `8 + i` in 8 bytes, then the upper pairs in 4 bytes |
 /// | 108 | scale, Float16 |
 package enum Q3_K: BlockFormat {
   package static let type = TensorType.q3_K

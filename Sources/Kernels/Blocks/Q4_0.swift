@@ -20,7 +20,8 @@ package enum Q4_0: QuantizableFormat {
     }
   }
 
-  /// The weight of the largest magnitude becomes code 0, so the scale may be negative; its opposite is cut to 7.
+  /// The weight of the largest magnitude becomes code 0, that is −8 steps, so the scale may be negative.
+  /// Its opposite, +8 steps, has no code and is cut to 7.
   package static func quantize(_ weights: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {
     let step = Rounding.largestMagnitude(weights, weightsPerBlock) / -8
     let inverse = Rounding.inverse(step)

@@ -24,7 +24,8 @@ package enum Q5_0: QuantizableFormat {
     }
   }
 
-  /// The weight of the largest magnitude becomes code 0, so the scale may be negative; its opposite is cut to 15.
+  /// The weight of the largest magnitude becomes code 0, that is −16 steps, so the scale may be negative.
+  /// Its opposite, +16 steps, has no code and is cut to 15.
   package static func quantize(_ weights: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {
     let step = Rounding.largestMagnitude(weights, weightsPerBlock) / -16
     let inverse = Rounding.inverse(step)

@@ -22,6 +22,6 @@ enum Rounding {
   /// `1 / step`, and 0 for 0: a block of equal weights has only the code 0.
   static func inverse(_ step: Float) -> Float { step == 0 ? 0 : 1 / step }
 
-  /// `value` (the caller has added ½) cut to an integer in `0 ... top`; a NaN gives 0, so that no input traps.
+  /// `value` cut to an integer in `0 ... top`; the caller has added ½. A NaN gives 0, so that no input traps.
   static func code(_ value: Float, top: Float) -> UInt8 { value >= 0 ? UInt8(min(value, top)) : 0 }
 }

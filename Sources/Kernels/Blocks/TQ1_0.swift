@@ -2,8 +2,8 @@ import GGUF
 
 /// 256 ternary weights in 54 bytes, `w = scale × (digit − 1)`. Layout: `block_tq1_0` in ggml-common.h.
 ///
-/// A byte holds five base-3 digits as a fraction of 256, rounded up: times 3, the carry out of the byte is the next
-/// digit. Digit `n` of the bytes of a run are consecutive weights.
+/// A byte holds five base-3 digits as a fraction of 256, rounded up: times 3, the carry out of the byte is
+/// the next digit. The `n`th digits of the bytes of a run are a line of consecutive weights.
 ///
 /// | offset | field |
 /// |---|---|
