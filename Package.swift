@@ -26,8 +26,9 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CProcessor"),
     .target(name: "GGUF"),
-    .target(name: "Kernels", dependencies: ["GGUF", "COpenBLAS"] + instructionSetDependencies),
+    .target(name: "Kernels", dependencies: ["GGUF", "COpenBLAS", "CProcessor"] + instructionSetDependencies),
     .target(name: "Tokenization", dependencies: ["GGUF"]),
     .target(name: "ChatTemplates"),
     .target(name: "Transformer", dependencies: ["GGUF", "Kernels"]),
