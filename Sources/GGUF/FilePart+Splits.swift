@@ -15,7 +15,7 @@ struct SplitPosition: Equatable {
     let index = try metadata.requiredInt(SplitPosition.numberKey)
     guard (2...99_999).contains(count) else {
       throw .valueOutOfRange(
-        file: metadata.file, key: SplitPosition.countKey, expected: "at most 99999", found: "\(count)")
+        file: metadata.file, key: SplitPosition.countKey, expected: "0 to 99999", found: "\(count)")
     }
     guard (0..<count).contains(index) else {
       throw .valueOutOfRange(
