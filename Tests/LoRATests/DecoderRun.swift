@@ -64,7 +64,8 @@ extension DecoderRun {
     let state = DecoderState(decoder, maximumTokens: tokens.count, maximumLogits: 1)
     var batch = Batch()
     try batch.append(
-      tokens.map { Int32($0) }, to: decoder.makeSequence(capacity: tokens.count), adapters: adapters, logits: .last)
+      tokens.map { Int32($0) }, to: decoder.makeSequence(capacity: tokens.count), adapters: adapters,
+      logits: .last)
     try decoder.forward(batch, state)
     return state.logits.values(row: 0)
   }

@@ -10,21 +10,23 @@ import Transformer
 @Suite struct QuantizedFidelityTests {
   /// Sums in another order; the logits spread over about ±15.
   static let referenceTolerance = 1e-3
+  /// Keys and values in half precision: 2⁻¹¹ relative.
+  static let halvesTolerance = 2e-2
   /// The fast kernels round activations: their error must stay below llama.cpp's, measured on the same files.
   static let peerRatio = 1.0
-  /// llama.cpp rounds nothing but sums there; ours may differ in the last bits as well.
-  static let floor = 1e-4
 
   static let names = (try? QuantizationManifest.load().typeNames) ?? []
 
   @Test func coversTheFormats() throws {
-    for name in ["F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q4_K_M", "Q6_K", "IQ4_NL", "IQ4_XS"] {
+    for name in ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q4_K_M", "Q6_K", "IQ4_NL", "IQ4_XS"] {
       #expect(Self.names.contains(name))
     }
   }
 
   /// The rms error over all positions of each case.
-  private func errors(_ name: String, _ table: KernelTable) throws -> [(id: String, rms: Double, maxAbs: Double)] {
+  private func errors(_ name: String, _ table: KernelTable) throws -> [(
+    id: String, rms: Double, maxAbs: Double
+  )] {
     let manifest = try QuantizationManifest.load()
     let variant = try manifest.variant(name)
     let run = try DecoderRun(manifest.modelPath(variant), table)
@@ -41,19 +43,27 @@ import Transformer
   }
 
   @Test(arguments: names) func referenceModeIsExact(_ name: String) throws {
-    for error in try errors(name, .reference) { #expect(error.maxAbs < Self.referenceTolerance, "\(error.id)") }
+    for error in try errors(name, .reference) {
+      #expect(error.maxAbs < Self.referenceTolerance, "\(error.id)")
+    }
   }
 
-  @Test(arguments: names) func portableKernelsAreExact(_ name: String) throws {
-    for error in try errors(name, .portable) { #expect(error.maxAbs < Self.referenceTolerance + 0.03, "\(error.id)") }
+  @Test(arguments: names) func portableKernelsRoundOnlyKeysAndValues(_ name: String) throws {
+    for error in try errors(name, .portable) { #expect(error.maxAbs < Self.halvesTolerance, "\(error.id)") }
   }
 
   @Test(arguments: names) func fastModeIsCloserThanLlamaCpp(_ name: String) throws {
     let peer = try #require(try QuantizationManifest.peerErrors()[name])
-    for error in try errors(name, KernelTable.best(environment: nil)) {
-      let theirs = try #require(peer[error.id]).rms
-      print("FIDELITY \(name) \(error.id): ours \(error.rms), llama.cpp \(theirs), ratio \(error.rms / theirs)")
-      #expect(error.rms < max(Self.floor, Self.peerRatio * theirs), "\(error.id)")
-    }
+    let found = try errors(name, KernelTable.best(environment: nil))
+    #expect(found.count == 4)
+    let ours = Self.overall(found.map(\.rms))
+    let theirs = try Self.overall(found.map { try #require(peer[$0.id]).rms })
+    print("\(name): rms logit error \(ours), llama.cpp \(theirs), ratio \(ours / theirs)")
+    #expect(ours < Self.peerRatio * theirs)
+  }
+
+  /// The root mean square of several.
+  private static func overall(_ errors: [Double]) -> Double {
+    (errors.reduce(0) { $0 + $1 * $1 } / Double(errors.count)).squareRoot()
   }
 }
