@@ -8,7 +8,7 @@ package final class Workspace {
   private let scratch: WorkerScratch
   private let linear: LinearTask
   private let attention: AttentionTask
-  private let rowTask = RowTask()
+  private let rowTask = ClosureTask()
   private let quantizeTask: QuantizeTask
   /// `firsts` and `limits` of each token of the present batch: the positions it sees.
   private let visible: AlignedMemory
@@ -70,7 +70,7 @@ package final class Workspace {
       return
     }
     withoutActuallyEscaping(body) { escaping in
-      rowTask.body = escaping
+      rowTask.body = { row, _ in escaping(row) }
       compute.pool.run(rowTask, items: count)
       rowTask.body = nil
     }
@@ -152,13 +152,6 @@ package final class Workspace {
     attention.prepare(call, layer: layer, kvHeads: kvHeads)
     compute.pool.run(attention, items: attention.itemCount)
   }
-}
-
-/// Row-wise work on all threads, a row an item.
-private final class RowTask: PoolTask {
-  var body: ((Int) -> Void)?
-
-  override func run(item: Int, worker: Int) { body?(item) }
 }
 
 /// Quantizes a batch's rows on all threads.
