@@ -88,4 +88,19 @@ struct WeightTile {
     self.rows = rows
     columns = matrix.columns
   }
+
+  private init(type: TensorType, base: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int) {
+    self.type = type
+    self.base = base
+    self.rowBytes = rowBytes
+    self.rows = rows
+    self.columns = columns
+  }
+
+  /// The same rows from column `first` on; `first` and `count` are whole blocks.
+  func dropping(columns first: Int, keeping count: Int) -> WeightTile {
+    let block = type.block
+    return WeightTile(
+      type: type, base: base + first / block.weights * block.bytes, rowBytes: rowBytes, rows: rows, columns: count)
+  }
 }

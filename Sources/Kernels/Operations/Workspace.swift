@@ -4,6 +4,7 @@
 package final class Workspace {
   package let compute: Compute
   package let tokens: Int
+  private let columns: Int
   private let activations: Activations
   private let scratch: WorkerScratch
   private let linear: LinearTask
@@ -15,16 +16,19 @@ package final class Workspace {
 
   /// Rows below which row-wise work stays on the calling thread: starting a region costs more.
   private static let serialRows = 4
+  /// Floats of a worker's tile: as many as a tile has rows at most, and whole blocks of every format.
+  private static let tileFloats = 1 << 16
 
   /// `columns`: the widest input of any linear. `headSize` and `heads`: of the attention, `heads` per key/value head.
   package init(compute: Compute, tokens: Int, columns: Int, heads: Int, headSize: Int) {
     self.compute = compute
     self.tokens = tokens
+    self.columns = columns
     let table = compute.table
     let rows = AttentionTask.tokensPerItem(heads: heads) * heads
     let bytes = max(table.scratchBytes(columns), table.attentionScratchBytes(max(rows, heads), headSize))
     activations = Activations(tokens: tokens, columns: columns)
-    scratch = WorkerScratch(workers: compute.pool.threadCount, bytes: bytes, tileFloats: 1 << 16)
+    scratch = WorkerScratch(workers: compute.pool.threadCount, bytes: bytes, tileFloats: Self.tileFloats)
     linear = LinearTask(table: table, scratch: scratch, tokens: tokens)
     attention = AttentionTask(table: table, scratch: scratch)
     quantizeTask = QuantizeTask(table: table)
@@ -43,7 +47,7 @@ package final class Workspace {
     into thirdOutput: Matrix? = nil
   ) {
     if tokens == 0 { return }
-    precondition(tokens <= self.tokens && tokens <= input.rows)
+    precondition(tokens <= self.tokens && tokens <= input.rows && input.columns <= columns)
     let view = activations.view(input)
     linear.begin(view, tokens: tokens, runs: runs)
     linear.add(first, firstOutput)
@@ -105,10 +109,16 @@ package final class Workspace {
     for segment in delta.segments {
       // An embedding's `a` is stored with one row of `rank` values a token, so `rank` is its columns.
       let rank = segment.a.columns
-      segment.a.dequantizeRow(token, into: part)
-      for k in 0..<rank { part[k] *= segment.scale }
-      compute.table.addMultiply(
-        WeightTile(segment.b, first: 0, rows: segment.b.rows), part, rank, 1, line, target.columns, scratch.base(0))
+      precondition(token >= 0 && token < segment.a.rows)
+      let a = WeightTile(segment.a, first: token, rows: 1), b = WeightTile(segment.b, first: 0, rows: segment.b.rows)
+      for first in stride(from: 0, to: rank, by: Self.tileFloats) {
+        let count = min(Self.tileFloats, rank - first)
+        let some = a.dropping(columns: first, keeping: count)
+        BlockFormats.dequantizeKnown(some.type, some.base, count: count, into: part)
+        for k in 0..<count { part[k] *= segment.scale }
+        compute.table.addMultiply(
+          b.dropping(columns: first, keeping: count), part, count, 1, line, target.columns, scratch.base(0))
+      }
     }
   }
 

@@ -24,7 +24,7 @@ extension KernelTable {
       }
     },
     addMultiply: PortableKernels.addMultiply,
-    scratchBytes: { 4 * referenceRows * $0 + 64 },
+    scratchBytes: { max(4 * referenceRows * $0 + 64, PortableKernels.scratchBytes(columns: $0)) },
     tileRows: referenceRows,
     rmsNorm: PortableKernels.rmsNorm,
     siluMultiply: PortableKernels.siluMultiply,

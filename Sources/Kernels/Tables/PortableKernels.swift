@@ -3,7 +3,10 @@ import GGUF
 /// The kernels in plain Swift: the definition that faster ones are tested against, and what runs on processors
 /// that have no table of their own. Weights are dequantized row by row; activations stay float32.
 enum PortableKernels {
-  static func scratchBytes(columns: Int) -> Int { 4 * (columns + 16) }
+  /// Columns of a low-rank factor dequantized at a time, a multiple of every block: a rank has no limit.
+  private static let rankColumns = 256
+
+  static func scratchBytes(columns: Int) -> Int { 4 * (max(columns, rankColumns) + 16) }
 
   static func multiply(
     _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int,
@@ -21,9 +24,14 @@ enum PortableKernels {
     _ stride: Int, _ scratch: UnsafeMutableRawPointer
   ) {
     let line = scratch.assumingMemoryBound(to: Float.self)
-    for row in 0..<w.rows {
-      BlockFormats.dequantizeKnown(w.type, w.base + row * w.rowBytes, count: w.columns, into: line)
-      for token in 0..<tokens { y[token * stride + row] += dot(line, h + token * hStride, w.columns) }
+    for first in Swift.stride(from: 0, to: w.columns, by: rankColumns) {
+      let part = w.dropping(columns: first, keeping: min(rankColumns, w.columns - first))
+      for row in 0..<part.rows {
+        BlockFormats.dequantizeKnown(part.type, part.base + row * part.rowBytes, count: part.columns, into: line)
+        for token in 0..<tokens {
+          y[token * stride + row] += dot(line, h + token * hStride + first, part.columns)
+        }
+      }
     }
   }
 
