@@ -87,9 +87,7 @@ final class LinearTask: PoolTask {
         guard let delta = runs[r].delta(at: slots[s].operand.site) else { continue }
         slots[s].hasDelta = true
         if let replacement = delta.replacement {
-          // The runs on either side are multiplied by themselves: any of them may be a single token.
           forms.formUnion(table.forms(replacement.type, runs[r].count))
-          forms.formUnion(table.forms(weight.type, 1))
         }
         var segmentColumn = column
         for g in delta.segments.indices {
@@ -171,28 +169,16 @@ final class LinearTask: PoolTask {
       addBias(slot.operand.bias, first, rows, output, stride, tokens)
       return
     }
-    // Rows that share the base matrix are multiplied together even if their adapters differ.
-    var token = 0
-    var r = 0
-    while token < tokens {
-      if let replacement = runs[r].delta(at: slot.operand.site)?.replacement {
-        let count = runs[r].count
-        table.multiply(
-          WeightTile(replacement, first: first, rows: rows), input.dropping(tokens: token), count,
-          output + token * stride, stride, work)
-        token += count
-        r += 1
-        continue
-      }
-      var end = token
-      while r < runs.count, runs[r].delta(at: slot.operand.site)?.replacement == nil {
-        end += runs[r].count
-        r += 1
-      }
+    // All rows together even if their adapters differ, and even those whose matrix is replaced below: so no row's bits
+    // depend on what its neighbours use.
+    if runs.contains(where: { $0.delta(at: slot.operand.site)?.replacement == nil }) {
+      table.multiply(WeightTile(weight, first: first, rows: rows), input, tokens, output, stride, work)
+    }
+    for run in runs where run.count > 0 {
+      guard let replacement = run.delta(at: slot.operand.site)?.replacement else { continue }
       table.multiply(
-        WeightTile(weight, first: first, rows: rows), input.dropping(tokens: token), end - token,
-        output + token * stride, stride, work)
-      token = end
+        WeightTile(replacement, first: first, rows: rows), input.dropping(tokens: run.first), run.count,
+        output + run.first * stride, stride, work)
     }
     while lowRankDone.load(ordering: .acquiring) < items.count { mullama_spin_hint() }
     for run in runs {
