@@ -15,7 +15,11 @@ public func attentionScratchBytes(rows: Int, headSize: Int) -> Int {
 }
 
 /// Row `token × heads + head` of `q` and `out` is at `token × stride + head × headSize`; it sees the positions
-/// `firsts[token] ..< limits[token]` of `keys` and `values` (`[position][headSize]`, half precision or float).
+/// `firsts[token] ..< limits[token]` of `keys` and `values` (`[position][headSize]`, half precision or float). A row
+/// that sees nothing gives 0.
+///
+/// Every position from the first to the last that any row sees is read and must have been written with finite numbers:
+/// a row that does not see it gives it weight 0. Nothing else is read, so the rest may be uninitialized.
 ///
 /// Scores are multiplied by `scale` and, if `softcap` > 0, squashed to `softcap × tanh(score / softcap)`.
 public func attend(
@@ -54,8 +58,10 @@ private func attend<F: FloatFormat>(
 
   var begin = Int32.max, end: Int32 = 0
   for token in 0..<tokens {
-    begin = min(begin, firsts[token])
-    end = max(end, limits[token])
+    if firsts[token] < limits[token] {
+      begin = min(begin, firsts[token])
+      end = max(end, limits[token])
+    }
     for head in 0..<heads {
       let row = token * heads + head
       let source = q + token * stride + head * headSize
@@ -68,7 +74,7 @@ private func attend<F: FloatFormat>(
 
   // With few rows, unpacking a panel costs more than it saves: dot products straight over the cache.
   let usesPanels = rows > 8
-  var position = Int(begin) & ~(block - 1)
+  var position = Int(begin)
   while position < Int(end) {
     let count = min(block, Int(end) - position)
     let keyBlock = keys + position * headSize * F.bytes

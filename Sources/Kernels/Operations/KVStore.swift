@@ -19,8 +19,7 @@ package final class KVStore: @unchecked Sendable {
     self.capacity = capacity
     self.areHalves = areHalves
     elementBytes = areHalves ? 2 : 4
-    // Not initialized: a position is read only after it has been written. Attention reads whole blocks of values
-    // with weight zero beyond the last position only through finite, already written rows.
+    // Not initialized: attention reads only positions between the first and the last that a row of the batch sees.
     memory = .allocate(byteCount: max(64, 2 * layers * heads * capacity * headSize * elementBytes), alignment: 64)
   }
 

@@ -27,6 +27,8 @@ extension PortableKernels {
           load(call.keys, position * n, n, call.areHalves, line)
           var score = dot(query, line, n) * call.scale
           if call.softcap > 0 { score = call.softcap * tanhf(score / call.softcap) }
+          // No weight; and −∞ − (−∞) is no number.
+          if score == -.infinity { continue }
           let before = largest
           largest = max(largest, score)
           let correction = before == -.infinity ? 0 : exponential(before - largest)
