@@ -1,0 +1,33 @@
+import Testing
+
+import Kernels
+
+@Suite struct KernelTableTests {
+  @Test(arguments: [nil, ""] as [String?]) func theBestIsChosen(_ environment: String?) throws {
+    let best = try KernelTable.best(environment: environment)
+    #expect(best.name == (Processor.hasX86V3 ? "x86-64-v3" : "portable"))
+  }
+
+  @Test func namedTables() throws {
+    #expect(try KernelTable.best(environment: "portable").name == "portable")
+    #if arch(x86_64)
+      if Processor.hasX86V3 {
+        #expect(try KernelTable.best(environment: "x86-64-v3").name == "x86-64-v3")
+      } else {
+        #expect(throws: KernelError.unsupportedProcessor(kernels: "x86-64-v3")) {
+          try KernelTable.best(environment: "x86-64-v3")
+        }
+      }
+    #endif
+  }
+
+  @Test(arguments: ["avx512", "Portable", " ", "x86-64-v3 "]) func unknownNames(_ name: String) {
+    #expect(throws: KernelError.unknownKernels(name)) { try KernelTable.best(environment: name) }
+    #expect("\(KernelError.unknownKernels(name))".contains(name))
+  }
+
+  @Test func tablesNameThemselves() {
+    #expect(KernelTable.portable.name == "portable")
+    #expect(KernelTable.reference.name == "reference")
+  }
+}

@@ -1,0 +1,160 @@
+import Foundation
+import Synchronization
+import Testing
+
+import Kernels
+
+@Suite struct WorkerPoolTests {
+  /// How often each item was done; a mistake here is a race, so the counters are atomic.
+  private final class Counts: @unchecked Sendable {
+    // @unchecked: atomics at fixed addresses.
+    let items: UnsafeMutablePointer<Atomic<Int>>
+    let count: Int
+
+    init(_ count: Int) {
+      self.count = count
+      items = .allocate(capacity: count)
+      for i in 0..<count { (items + i).initialize(to: Atomic(0)) }
+    }
+
+    deinit { items.deallocate() }
+
+    func add(_ item: Int) { items[item].wrappingAdd(1, ordering: .relaxed) }
+
+    func all(are expected: Int) -> Bool {
+      (0..<count).allSatisfy { items[$0].load(ordering: .relaxed) == expected }
+    }
+  }
+
+  @Test(arguments: 1...8) func everyItemOnce(_ threads: Int) {
+    let pool = WorkerPool(threads: threads)
+    #expect(pool.threadCount == threads)
+    let task = ClosureTask()
+    for items in [0, 1, 2, 3, 7, 8, 9, 100, 5000] {
+      let counts = Counts(max(1, items))
+      let outside = Atomic<Int>(0)
+      task.body = { item, worker in
+        if worker < 0 || worker >= threads || item < 0 || item >= items {
+          outside.wrappingAdd(1, ordering: .relaxed)
+        } else {
+          counts.add(item)
+        }
+      }
+      for _ in 0..<20 { pool.run(task, items: items) }
+      #expect(counts.all(are: items == 0 ? 0 : 20), "\(items) items")
+      #expect(outside.load(ordering: .relaxed) == 0)
+    }
+  }
+
+  /// What the caller wrote before a region, workers see; what they write, the caller sees after it.
+  @Test(arguments: [2, 4, 8]) func manySmallRegions(_ threads: Int) {
+    let pool = WorkerPool(threads: threads)
+    let task = ClosureTask()
+    let input = UnsafeMutablePointer<Int>.allocate(capacity: 16)
+    let output = UnsafeMutablePointer<Int>.allocate(capacity: 16)
+    defer {
+      input.deallocate()
+      output.deallocate()
+    }
+    input.initialize(repeating: 0, count: 16)
+    output.initialize(repeating: 0, count: 16)
+    task.body = { item, _ in output[item] = input[item] + 1 }
+    var wrong = 0
+    for round in 0..<5000 {
+      let items = 2 + round % 15
+      for i in 0..<items { input[i] = round + i }
+      pool.run(task, items: items)
+      for i in 0..<items where output[i] != round + i + 1 { wrong += 1 }
+    }
+    #expect(wrong == 0)
+  }
+
+  /// No worker does two items at a time: its scratch memory is its own.
+  @Test func aWorkerDoesOneItemAtATime() {
+    let pool = WorkerPool(threads: 4)
+    let busy = Counts(4)
+    let clashes = Atomic<Int>(0)
+    let task = ClosureTask()
+    task.body = { item, worker in
+      if busy.items[worker].exchange(1, ordering: .acquiringAndReleasing) != 0 {
+        clashes.wrappingAdd(1, ordering: .relaxed)
+      }
+      var spin = 0
+      while spin < 200 { spin += 1 + item & 0 }
+      busy.items[worker].store(0, ordering: .releasing)
+    }
+    for _ in 0..<300 { pool.run(task, items: 40) }
+    #expect(clashes.load(ordering: .relaxed) == 0)
+  }
+
+  /// Two callers at once take turns; each gets all of its own items and none of the other's.
+  @Test(arguments: [1, 2, 5]) func twoCallersAtOnce(_ threads: Int) {
+    let pool = WorkerPool(threads: threads)
+    let counts = [Counts(37), Counts(11)]
+    let callers = (0..<2).map { caller in
+      let thread = Caller {
+        let task = ClosureTask()
+        task.body = { item, _ in counts[caller].add(item) }
+        for _ in 0..<1000 { pool.run(task, items: counts[caller].count) }
+      }
+      thread.start()
+      return thread
+    }
+    for caller in callers { caller.join() }
+    #expect(counts[0].all(are: 1000) && counts[1].all(are: 1000))
+  }
+
+  @Test func madeAndUnmade() {
+    let total = Atomic<Int>(0)
+    for i in 0..<200 {
+      let pool = WorkerPool(threads: 1 + i % 8)
+      // Some end without ever having worked.
+      if i % 3 == 0 { continue }
+      let task = ClosureTask()
+      task.body = { _, _ in total.wrappingAdd(1, ordering: .relaxed) }
+      pool.run(task, items: 10)
+    }
+    #expect(total.load(ordering: .relaxed) == 10 * (0..<200).count { $0 % 3 != 0 })
+  }
+
+  /// Workers that have gone to sleep wake up: an item that waits for a second thread would hang otherwise.
+  @Test(arguments: [2, 8]) func parkedWorkersWake(_ threads: Int) {
+    let pool = WorkerPool(threads: threads)
+    for _ in 0..<5 {
+      usleep(20_000)
+      let arrived = Atomic<Int>(0)
+      let task = ClosureTask()
+      task.body = { _, _ in
+        arrived.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        while arrived.load(ordering: .sequentiallyConsistent) < 2 { sched_yield() }
+      }
+      pool.run(task, items: 2)
+      #expect(arrived.load(ordering: .sequentiallyConsistent) == 2)
+    }
+  }
+
+  @Test func nonsenseThreadCountsBecomeOne() {
+    #expect(WorkerPool(threads: 0).threadCount == 1)
+    #expect(WorkerPool(threads: -3).threadCount == 1)
+    #expect(Compute(table: .portable, threads: -1).pool.threadCount == 1)
+    #expect(Compute(table: .portable, threads: nil).pool.threadCount == min(256, Processor.availableCores))
+    #expect(Processor.availableCores >= 1)
+  }
+
+  private final class Caller: @unchecked Sendable {
+    // @unchecked: `body` is called by one thread, once.
+    private let body: @Sendable () -> Void
+    private let done = DispatchSemaphore(value: 0)
+
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+
+    func start() {
+      Thread.detachNewThread { [self] in
+        body()
+        done.signal()
+      }
+    }
+
+    func join() { done.wait() }
+  }
+}
