@@ -60,6 +60,7 @@ final class LinearTask: PoolTask {
 
   /// Begins a region for `tokens` rows of `input`.
   func begin(_ input: ActivationView, tokens: Int, runs: [DeltaRun]) {
+    for run in runs { precondition(run.first >= 0 && run.count >= 0 && run.first + run.count <= tokens) }
     slots.removeAll(keepingCapacity: true)
     items.removeAll(keepingCapacity: true)
     self.input = input
@@ -71,6 +72,12 @@ final class LinearTask: PoolTask {
     precondition(operand.weight.columns == input.columns && output.columns == operand.weight.rows)
     precondition(tokens <= output.rows)
     slots.append(Slot(operand: operand, output: output, tileRows: 0, firstTile: 0, firstColumn: 0, hasDelta: false))
+  }
+
+  /// Lets go of adapters and outputs: an adapter that was removed must not live on here.
+  func end() {
+    slots.removeAll(keepingCapacity: true)
+    runs = []
   }
 
   /// The quantized forms that this region reads.
