@@ -13,7 +13,11 @@ final class AttentionTask: PoolTask {
 
   private let table: KernelTable
   private let scratch: WorkerScratch
+  /// What the scratch memory is made for.
+  private let maximumRows: Int
+  private let maximumHeadSize: Int
   private var spans: [Span] = []
+  private var heads = 1
   private var call: AttentionCall
   private var layer = 0
   private var kvHeads = 1
@@ -22,11 +26,16 @@ final class AttentionTask: PoolTask {
   @available(*, unavailable)
   override init() { preconditionFailure("a task needs its table and scratch memory") }
 
-  static func tokensPerItem(heads: Int) -> Int { max(1, rows / heads) }
+  private static func tokensPerItem(heads: Int) -> Int { max(1, rows / heads) }
 
-  init(table: KernelTable, scratch: WorkerScratch) {
+  /// Rows of an item, at most.
+  static func rowsPerItem(heads: Int) -> Int { max(rows, heads) }
+
+  init(table: KernelTable, scratch: WorkerScratch, rows: Int, headSize: Int) {
     self.table = table
     self.scratch = scratch
+    maximumRows = rows
+    maximumHeadSize = headSize
     let empty = UnsafeMutablePointer<Float>(bitPattern: 64)!
     let numbers = UnsafeMutablePointer<Int32>(bitPattern: 64)!
     call = AttentionCall(
@@ -37,6 +46,7 @@ final class AttentionTask: PoolTask {
   /// Splits sequences into items; done once for a batch.
   func setSpans(_ count: Int, heads: Int, _ span: (Int) -> Span) {
     spans.removeAll(keepingCapacity: true)
+    self.heads = heads
     let size = Self.tokensPerItem(heads: heads)
     for i in 0..<count {
       let whole = span(i)
@@ -49,7 +59,17 @@ final class AttentionTask: PoolTask {
     }
   }
 
+  /// Traps where a kernel would read or write outside of a store or of scratch memory.
   func prepare(_ call: AttentionCall, layer: Int, kvHeads: Int) {
+    precondition(
+      call.heads == heads && Self.rowsPerItem(heads: heads) <= maximumRows && call.headSize <= maximumHeadSize)
+    for span in spans {
+      let store = span.store
+      precondition(layer >= 0 && layer < store.layers && kvHeads == store.heads && call.headSize == store.headSize)
+      for row in span.first..<span.first + span.count {
+        precondition(call.firsts[row] >= 0 && Int(call.limits[row]) <= store.capacity, "a row sees beyond its store")
+      }
+    }
     self.call = call
     self.layer = layer
     self.kvHeads = kvHeads

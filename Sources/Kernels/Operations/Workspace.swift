@@ -25,12 +25,12 @@ package final class Workspace {
     self.tokens = tokens
     self.columns = columns
     let table = compute.table
-    let rows = AttentionTask.tokensPerItem(heads: heads) * heads
-    let bytes = max(table.scratchBytes(columns), table.attentionScratchBytes(max(rows, heads), headSize))
+    let rows = AttentionTask.rowsPerItem(heads: heads)
+    let bytes = max(table.scratchBytes(columns), table.attentionScratchBytes(rows, headSize))
     activations = Activations(tokens: tokens, columns: columns)
     scratch = WorkerScratch(workers: compute.pool.threadCount, bytes: bytes, tileFloats: Self.tileFloats)
     linear = LinearTask(table: table, scratch: scratch, tokens: tokens)
-    attention = AttentionTask(table: table, scratch: scratch)
+    attention = AttentionTask(table: table, scratch: scratch, rows: rows, headSize: headSize)
     quantizeTask = QuantizeTask(table: table)
     visible = AlignedMemory(byteCount: tokens * 8)
   }
@@ -63,6 +63,7 @@ package final class Workspace {
       }
     }
     compute.pool.run(linear, items: linear.itemCount)
+    linear.end()
   }
 
   // MARK: Rows
