@@ -8,10 +8,12 @@
 
 /// What this machine offers: instruction sets and cores.
 package enum Processor {
-  /// Does the processor have AVX2, FMA and F16C (x86-64-v3)?
+  /// Does the processor have all of x86-64-v3: AVX2, FMA, F16C, and what the compiler may use beside them?
+  ///
+  /// Source: the x86-64 psABI's microarchitecture levels; `abm` is Linux's name for LZCNT.
   package static let hasX86V3: Bool = {
     #if arch(x86_64)
-      let wanted: Set<Substring> = ["avx2", "fma", "f16c", "bmi2"]
+      let wanted: Set<Substring> = ["avx", "avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe"]
       return wanted.isSubset(of: flags)
     #else
       return false
