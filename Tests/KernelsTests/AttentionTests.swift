@@ -34,12 +34,14 @@ import Kernels
   private func check(_ shape: Shape, _ names: [TableName] = TableName.available) throws {
     var random = SplitMix64(seed: UInt64(shape.headSize + shape.tokens))
     let width = shape.heads * shape.headSize, kvWidth = shape.kvHeads * shape.headSize
-    let queries = Matrix(rows: shape.tokens, columns: width, random.normals(shape.tokens * width, deviation: shape.querySize))
+    let queries = Matrix(
+      rows: shape.tokens, columns: width, random.normals(shape.tokens * width, deviation: shape.querySize))
     var rows: [Row] = []
     for (store, sequence) in shape.sequences.enumerated() {
       for token in 0..<sequence.tokens {
         let limit = sequence.positions - sequence.tokens + token + 1
-        rows.append(Row(store: store, first: shape.window > 0 ? max(0, limit - shape.window) : 0, limit: limit))
+        rows.append(
+          Row(store: store, first: shape.window > 0 ? max(0, limit - shape.window) : 0, limit: limit))
       }
     }
     let keys = shape.sequences.map { random.normals($0.positions * kvWidth) }
@@ -51,7 +53,8 @@ import Kernels
     let reference = exact(shape, queries, keys, values, rows, scale)
     for name in names {
       let workspace = Workspace(
-        compute: Compute(table: name.table, threads: 2), tokens: shape.tokens, columns: 32, heads: shape.group,
+        compute: Compute(table: name.table, threads: 2), tokens: shape.tokens, columns: 32,
+        heads: shape.group,
         headSize: shape.headSize)
       let output = Matrix(rows: shape.tokens, columns: width)
       Inputs.fill(output, .nan)
@@ -87,7 +90,8 @@ import Kernels
   ) -> KVStore {
     let width = shape.kvHeads * shape.headSize, positions = keys.count / width
     let store = KVStore(
-      layers: 2, heads: shape.kvHeads, headSize: shape.headSize, capacity: positions + 70, areHalves: shape.areHalves)
+      layers: 2, heads: shape.kvHeads, headSize: shape.headSize, capacity: positions + 70,
+      areHalves: shape.areHalves)
     let nan = Matrix(rows: 1, columns: width)
     Inputs.fill(nan, .nan)
     let k = Matrix(rows: 1, columns: width), v = Matrix(rows: 1, columns: width)
@@ -110,7 +114,9 @@ import Kernels
     _ shape: Shape, _ queries: Matrix, _ keys: [[Float]], _ values: [[Float]], _ rows: [Row], _ scale: Float
   ) -> (values: [Double], scores: [Double]) {
     let n = shape.headSize, width = shape.heads * n, kvWidth = shape.kvHeads * n
-    func stored(_ x: [Float]) -> [Double] { x.map { shape.areHalves ? Double(Float(Float16($0))) : Double($0) } }
+    func stored(_ x: [Float]) -> [Double] {
+      x.map { shape.areHalves ? Double(Float(Float16($0))) : Double($0) }
+    }
     let k = keys.map(stored), v = values.map(stored)
     var result = [Double](repeating: 0, count: rows.count * width)
     var sizes = [Double](repeating: 0, count: rows.count)
@@ -164,7 +170,8 @@ import Kernels
   @Test(arguments: [0, 20]) func severalSequences(_ window: Int) throws {
     try check(
       Shape(
-        headSize: 40, kvHeads: 2, group: 4, sequences: [(1, 1), (90, 30), (64, 1), (200, 2), (7, 7)], window: window))
+        headSize: 40, kvHeads: 2, group: 4, sequences: [(1, 1), (90, 30), (64, 1), (200, 2), (7, 7)],
+        window: window))
   }
 
   @Test(arguments: [1, 2, 33, 64, 65, 100, 129], [1, 3, 40])
@@ -183,11 +190,14 @@ import Kernels
   }
 
   /// Scores of ±1e6 and more: the largest wins alone, nothing overflows.
-  @Test(arguments: [1e2, 1e6, 1e15, 1e30] as [Float], [1, 9]) func hugeScores(_ size: Float, _ tokens: Int) throws {
+  @Test(arguments: [1e2, 1e6, 1e15, 1e30] as [Float], [1, 9]) func hugeScores(_ size: Float, _ tokens: Int)
+    throws
+  {
     for softcap in [0, 50] as [Float] {
       for name in TableName.available {
         let result = attendTo(
-          name, tokens: tokens, scores: [-size, size / 2, size, -1, 0], values: [1, 2, 3, 4, 5], softcap: softcap)
+          name, tokens: tokens, scores: [-size, size / 2, size, -1, 0], values: [1, 2, 3, 4, 5],
+          softcap: softcap)
         if softcap == 0 {
           #expect(result.allSatisfy { $0 == 3 })
         } else if size > 1000 {
@@ -202,12 +212,15 @@ import Kernels
   @Test(arguments: TableName.available, [1, 9]) func minusInfinity(_ name: TableName, _ tokens: Int) {
     let infinity = Float.infinity
     let many = [Float](repeating: -infinity, count: 64)
-    for scores in [[-infinity, 1], [1, -infinity], [-infinity, 1, -infinity], many + [1], [1] + many, many + [1] + many] {
+    for scores in [
+      [-infinity, 1], [1, -infinity], [-infinity, 1, -infinity], many + [1], [1] + many, many + [1] + many,
+    ] {
       let values = scores.map { $0 == 1 ? Float(7) : 3 }
       let result = attendTo(name, tokens: tokens, scores: scores, values: values)
       #expect(result.allSatisfy { $0 == 7 }, "\(scores.count)")
     }
-    let result = attendTo(name, tokens: tokens, scores: many + many, values: many.map { _ in 3 } + many.map { _ in 3 })
+    let result = attendTo(
+      name, tokens: tokens, scores: many + many, values: many.map { _ in 3 } + many.map { _ in 3 })
     #expect(result.allSatisfy { $0 == 0 })
   }
 
@@ -240,7 +253,8 @@ import Kernels
   }
 
   /// Rows that see nothing give 0 and do not disturb those that do.
-  @Test(arguments: TableName.available, [1, 2, 12]) func rowsThatSeeNothing(_ name: TableName, _ tokens: Int) {
+  @Test(arguments: TableName.available, [1, 2, 12]) func rowsThatSeeNothing(_ name: TableName, _ tokens: Int)
+  {
     let n = 48, positions = 130
     let workspace = Workspace(
       compute: Compute(table: name.table, threads: 1), tokens: tokens, columns: 32, heads: 1, headSize: n)
@@ -275,14 +289,16 @@ import Kernels
     let n = 32, positions = 300, tokens = 50, kvHeads = 2, group = 4
     func run(_ threads: Int) -> [UInt32] {
       let workspace = Workspace(
-        compute: Compute(table: name.table, threads: threads), tokens: tokens, columns: 32, heads: group, headSize: n)
+        compute: Compute(table: name.table, threads: threads), tokens: tokens, columns: 32, heads: group,
+        headSize: n)
       let store = KVStore(layers: 1, heads: kvHeads, headSize: n, capacity: positions, areHalves: true)
       let k = Inputs.normal(rows: positions, columns: kvHeads * n, seed: 1)
       let v = Inputs.normal(rows: positions, columns: kvHeads * n, seed: 2)
       for p in 0..<positions { workspace.append(k, v, row: p, to: store, layer: 0, position: p) }
       let queries = Inputs.normal(rows: tokens, columns: kvHeads * group * n, seed: 3)
       let output = Matrix(rows: tokens, columns: kvHeads * group * n)
-      workspace.setSequences(1, heads: group, first: { _ in 0 }, tokens: { _ in tokens }, store: { _ in store })
+      workspace.setSequences(
+        1, heads: group, first: { _ in 0 }, tokens: { _ in tokens }, store: { _ in store })
       for row in 0..<tokens { workspace.setVisible(row: row, first: 0, limit: positions - tokens + row + 1) }
       workspace.attend(
         queries, into: output, layer: 0, heads: kvHeads * group, kvHeads: kvHeads, headSize: n, scale: 0.2)

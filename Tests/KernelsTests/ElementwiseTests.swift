@@ -10,7 +10,8 @@ import Kernels
 
   private static func workspace(_ name: TableName, threads: Int = 2, headSize: Int = 8) -> Workspace {
     Workspace(
-      compute: Compute(table: name.table, threads: threads), tokens: 8, columns: 32, heads: 1, headSize: headSize)
+      compute: Compute(table: name.table, threads: threads), tokens: 8, columns: 32, heads: 1,
+      headSize: headSize)
   }
 
   @Test(arguments: TableName.available, widths) func rmsNorm(_ name: TableName, _ width: Int) {
@@ -35,13 +36,16 @@ import Kernels
   }
 
   @Test(arguments: TableName.available) func rmsNormOfZerosIsZero(_ name: TableName) {
-    let zeros = Matrix(rows: 1, columns: 40, [Float](repeating: 0, count: 40)), y = Matrix(rows: 1, columns: 40)
-    Self.workspace(name).rmsNorm(zeros, Inputs.normal(rows: 1, columns: 40, seed: 1), epsilon: 1e-6, into: y, rows: 0..<1)
+    let zeros = Matrix(rows: 1, columns: 40, [Float](repeating: 0, count: 40)),
+      y = Matrix(rows: 1, columns: 40)
+    Self.workspace(name).rmsNorm(
+      zeros, Inputs.normal(rows: 1, columns: 40, seed: 1), epsilon: 1e-6, into: y, rows: 0..<1)
     let isZero = y.values(row: 0).allSatisfy { $0 == 0 }
     #expect(isZero)
   }
 
-  @Test(arguments: TableName.available, [8, 20, 128]) func rmsNormOfHeads(_ name: TableName, _ headSize: Int) {
+  @Test(arguments: TableName.available, [8, 20, 128]) func rmsNormOfHeads(_ name: TableName, _ headSize: Int)
+  {
     let heads = 3
     let x = Inputs.normal(rows: 2, columns: heads * headSize, seed: 3)
     let before = x.values(row: 1).map(Double.init), other = x.values(row: 0)
@@ -60,7 +64,9 @@ import Kernels
 
   @Test(arguments: TableName.available, widths) func siluMultiply(_ name: TableName, _ width: Int) {
     var random = SplitMix64(seed: 5)
-    let edges: [Float] = [0, -0.0, 1, -1, 20, -20, 80, -80, 88, -88, 100, -100, 1e4, -1e4, 1e20, -1e20, 1e-20, -1e-30]
+    let edges: [Float] = [
+      0, -0.0, 1, -1, 20, -20, 80, -80, 88, -88, 100, -100, 1e4, -1e4, 1e20, -1e20, 1e-20, -1e-30,
+    ]
     let gates = (0..<5 * width).map { $0 % 3 == 0 ? edges[($0 / 3) % edges.count] : 10 * random.normal() }
     let gate = Matrix(rows: 5, columns: width, gates), up = Inputs.normal(rows: 5, columns: width, seed: 6)
     Self.workspace(name).siluMultiply(gate, up, rows: 5)
@@ -75,7 +81,8 @@ import Kernels
   }
 
   @Test(arguments: TableName.available, widths) func add(_ name: TableName, _ width: Int) {
-    let x = Inputs.normal(rows: 5, columns: width, seed: 7), y = Inputs.normal(rows: 5, columns: width, seed: 8)
+    let x = Inputs.normal(rows: 5, columns: width, seed: 7),
+      y = Inputs.normal(rows: 5, columns: width, seed: 8)
     let before = (0..<5).map { y.values(row: $0) }
     Self.workspace(name).add(x, to: y, rows: 4)
     for row in 0..<4 { #expect(y.values(row: row) == zip(before[row], x.values(row: row)).map { $0 + $1 }) }
@@ -87,7 +94,8 @@ import Kernels
     let n = values.count
     let workspace = Self.workspace(name, threads: 1, headSize: n)
     let store = KVStore(layers: 1, heads: 1, headSize: n, capacity: 1, areHalves: areHalves)
-    let zeros = Matrix(rows: 1, columns: n, [Float](repeating: 0, count: n)), output = Matrix(rows: 1, columns: n)
+    let zeros = Matrix(rows: 1, columns: n, [Float](repeating: 0, count: n)),
+      output = Matrix(rows: 1, columns: n)
     workspace.append(zeros, Matrix(rows: 1, columns: n, values), row: 0, to: store, layer: 0, position: 0)
     workspace.setSequences(1, heads: 1, first: { _ in 0 }, tokens: { _ in 1 }, store: { _ in store })
     workspace.setVisible(row: 0, first: 0, limit: 1)
@@ -95,13 +103,17 @@ import Kernels
     return output.values(row: 0)
   }
 
-  @Test(arguments: TableName.available, [1, 7, 8, 9, 40]) func storesRoundToHalves(_ name: TableName, _ width: Int) {
+  @Test(arguments: TableName.available, [1, 7, 8, 9, 40]) func storesRoundToHalves(
+    _ name: TableName, _ width: Int
+  ) {
     var random = SplitMix64(seed: 9)
     let edges: [Float] = [
-      0, 1, 65504, 65519, 65520, 1e9, .infinity, 1 + 0x1p-11, 1 + 3 * 0x1p-11, 0x1p-24, 0x1p-25, 0x1.8p-25, 0x1p-14,
+      0, 1, 65504, 65519, 65520, 1e9, .infinity, 1 + 0x1p-11, 1 + 3 * 0x1p-11, 0x1p-24, 0x1p-25, 0x1.8p-25,
+      0x1p-14,
       0x1.ffcp-15, 1e-30, 2049, 2051,
     ]
-    let signed = edges + edges.map(-) + (0..<200).map { _ in random.normal() * exp2(Float(random.next() % 40) - 25) }
+    let signed =
+      edges + edges.map(-) + (0..<200).map { _ in random.normal() * exp2(Float(random.next() % 40) - 25) }
     for first in stride(from: 0, to: signed.count, by: width) {
       var values = Array(signed[first..<min(first + width, signed.count)])
       values += [Float](repeating: 0, count: width - values.count)

@@ -9,13 +9,15 @@ import Kernels
   private static func guarded(_ type: TensorType, rows: Int, columns: Int) throws -> WeightMatrix {
     var random = SplitMix64(seed: 5)
     let owner = GuardedBytes(RandomWeights.bytes(type, count: rows * columns, &random))
-    return try WeightMatrix(UnsafeRawBufferPointer(owner.bytes), owner: owner, type: type, rows: rows, columns: columns)
+    return try WeightMatrix(
+      UnsafeRawBufferPointer(owner.bytes), owner: owner, type: type, rows: rows, columns: columns)
   }
 
   /// Results are compared with those over a copy elsewhere, so that the work cannot be left out.
   @Test(arguments: TableName.available, DequantizerTests.weightTypes)
   func weightsAtTheEndOfMemory(_ name: TableName, _ type: TensorType) throws {
-    let columnCounts = type.block.weights == 1 ? [1, 7, 9, 33, 100, 257] : [1, 2, 5].map { $0 * type.block.weights }
+    let columnCounts =
+      type.block.weights == 1 ? [1, 7, 9, 33, 100, 257] : [1, 2, 5].map { $0 * type.block.weights }
     for columns in columnCounts {
       for rows in [1, 3, 15, 16, 17, 24] {
         let weight = try Self.guarded(type, rows: rows, columns: columns)
@@ -53,7 +55,8 @@ import Kernels
         let operand = LinearOperand(weight: weight, bias: nil, site: 0)
         workspace.linear(x, tokens: tokens, runs: [], operand, into: base)
         workspace.linear(
-          x, tokens: tokens, runs: [DeltaRun(first: 0, count: tokens, deltas: DeltaSet(sites: [delta]))], operand,
+          x, tokens: tokens, runs: [DeltaRun(first: 0, count: tokens, deltas: DeltaSet(sites: [delta]))],
+          operand,
           into: found)
         #expect(Inputs.bits(found, rows: 0..<tokens) != Inputs.bits(base, rows: 0..<tokens))
       }

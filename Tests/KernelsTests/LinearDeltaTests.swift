@@ -26,7 +26,8 @@ import Kernels
     /// Outputs of all three, filled with NaN before.
     func run(_ name: TableName, threads: Int, tokens: Int, _ runs: [DeltaRun]) -> [Matrix] {
       let workspace = Workspace(
-        compute: Compute(table: name.table, threads: threads), tokens: tokens, columns: Self.columns, heads: 1,
+        compute: Compute(table: name.table, threads: threads), tokens: tokens, columns: Self.columns,
+        heads: 1,
         headSize: 32)
       let outputs = Self.outputs.map { Matrix(rows: tokens, columns: $0) }
       for output in outputs { Inputs.fill(output, .nan) }
@@ -34,7 +35,8 @@ import Kernels
       // Twice: a region must not depend on what the last one left behind.
       for _ in 0..<2 {
         workspace.linear(
-          x, tokens: tokens, runs: runs, operands[0], into: outputs[0], operands[1], into: outputs[1], operands[2],
+          x, tokens: tokens, runs: runs, operands[0], into: outputs[0], operands[1], into: outputs[1],
+          operands[2],
           into: outputs[2])
       }
       return outputs
@@ -122,13 +124,14 @@ import Kernels
 
   @Test(arguments: TableName.available, [1, 3, 8, 16, 64, 200])
   func everyRank(_ name: TableName, _ rank: Int) throws {
-    for tokens in [1, 2, 5, 70] {
+    // 65: the work on A is cut after 64 rows, and a row left over reads other forms of the input.
+    for tokens in [1, 2, 5, 65] {
       let model = try Model(.f32, tokens: tokens)
-      for type in [.f32, .f16, .bf16, .q8_0] as [TensorType] {
+      for type in [.f32, .f16, .bf16, .q8_0, .q4_0] as [TensorType] {
         let runs = [DeltaRun(first: 0, count: tokens, deltas: try Self.simple(rank: rank, type, seed: 100))]
         let outputs = model.run(name, threads: 2, tokens: tokens, runs)
         // Float factors leave nothing but float32 rounding: check those closely.
-        if type != .q8_0 {
+        if type.block.weights == 1 {
           for i in 0..<3 {
             let (values, sizes) = model.exact(i, token: tokens - 1, runs[0].deltas?.sites[i])
             for row in values.indices {
@@ -185,7 +188,8 @@ import Kernels
 
   static let types: [TensorType] = [.f32, .f16, .q4_0, .q8_0, .q4_K, .q6_K, .iq4_xs, .iq3_s]
 
-  @Test(arguments: TableName.available, types) func mixedBatches(_ name: TableName, _ type: TensorType) throws {
+  @Test(arguments: TableName.available, types) func mixedBatches(_ name: TableName, _ type: TensorType) throws
+  {
     for tokens in [1, 2, 3, 4, 12, 30] {
       let model = try Model(type, tokens: tokens)
       for replacing in [false, true] {
@@ -218,7 +222,8 @@ import Kernels
     for tokens in [2, 3, 12, 30] {
       let model = try Model(type, tokens: tokens)
       let base = model.run(name, threads: 2, tokens: tokens, [])
-      let nothing = model.run(name, threads: 2, tokens: tokens, [DeltaRun(first: 0, count: tokens, deltas: nil)])
+      let nothing = model.run(
+        name, threads: 2, tokens: tokens, [DeltaRun(first: 0, count: tokens, deltas: nil)])
       for replacing in [false, true] {
         let runs = try Self.mixed(type, tokens: tokens, replacing: replacing)
         let outputs = model.run(name, threads: 2, tokens: tokens, runs)
@@ -240,9 +245,11 @@ import Kernels
     func difference(_ deltas: DeltaSet) -> [Float] {
       let base = model.run(name, threads: 1, tokens: 6, [])
       let found = model.run(name, threads: 1, tokens: 6, [DeltaRun(first: 0, count: 6, deltas: deltas)])
-      return (0..<6).flatMap { row in zip(found[0].values(row: row), base[0].values(row: row)).map { $0 - $1 } }
+      return (0..<6).flatMap { row in zip(found[0].values(row: row), base[0].values(row: row)).map { $0 - $1 }
+      }
     }
-    let a = try Self.segment(rank: 7, outputs: 48, seed: 600), b = try Self.segment(rank: 9, outputs: 48, seed: 610)
+    let a = try Self.segment(rank: 7, outputs: 48, seed: 600),
+      b = try Self.segment(rank: 9, outputs: 48, seed: 610)
     let doubled = LowRankDelta.Segment(a: a.a, b: a.b, scale: 2 * a.scale)
     func only(_ segments: [LowRankDelta.Segment]) -> DeltaSet {
       DeltaSet(sites: [LowRankDelta(segments: segments), nil, nil])
@@ -253,7 +260,28 @@ import Kernels
     for (sum, parts) in zip(difference(only([a, b])), zip(first, second)) {
       #expect(abs(sum - parts.0 - parts.1) <= 1e-5 * largest)
     }
-    for (twice, once) in zip(difference(only([doubled])), first) { #expect(abs(twice - 2 * once) <= 1e-5 * largest) }
+    for (twice, once) in zip(difference(only([doubled])), first) {
+      #expect(abs(twice - 2 * once) <= 1e-5 * largest)
+    }
+  }
+
+  /// A workspace keeps no adapter alive after the region that used it.
+  @Test func adaptersAreLetGo() throws {
+    let model = try Model(.f32, tokens: 2)
+    let workspace = Workspace(
+      compute: Compute(table: .portable, threads: 2), tokens: 2, columns: Model.columns, heads: 1, headSize: 8
+    )
+    let output = Matrix(rows: 2, columns: Model.outputs[0])
+    weak var weakly: DeltaSet?
+    do {
+      let deltas = try Self.simple(rank: 2, seed: 1)
+      weakly = deltas
+      workspace.linear(
+        model.x, tokens: 2, runs: [DeltaRun(first: 0, count: 2, deltas: deltas)],
+        LinearOperand(weight: model.weights[0], bias: nil, site: 0), into: output)
+      #expect(weakly != nil)
+    }
+    #expect(weakly == nil)
   }
 
   /// A rank above the number of inputs is unusual, not wrong.
@@ -268,7 +296,9 @@ import Kernels
       // Each row of A picks one input: h is exact, and so is what B should get.
       var a = [Float](repeating: 0, count: rank * columns)
       for k in 0..<rank { a[k * columns + k % columns] = 1 }
-      let delta = LowRankDelta(segments: [.init(a: WeightMatrix(rows: rank, columns: columns, a), b: b, scale: 1)])
+      let delta = LowRankDelta(segments: [
+        .init(a: WeightMatrix(rows: rank, columns: columns, a), b: b, scale: 1)
+      ])
       for tokens in [1, 3] {
         let x = Matrix(rows: tokens, columns: columns, random.normals(tokens * columns))
         let workspace = Workspace(compute: compute, tokens: tokens, columns: columns, heads: 1, headSize: 8)

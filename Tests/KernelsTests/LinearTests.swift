@@ -64,7 +64,8 @@ import Kernels
 
   /// Activations that are hard on a block of 32.
   enum Extreme: String, CaseIterable, Sendable {
-    case zeros, negativeZeros, outlier, denormal, nearlyDenormal, tiny, equal, equalButOne, twoValues, large, oneSign
+    case zeros, negativeZeros, outlier, denormal, nearlyDenormal, tiny, equal, equalButOne, twoValues, large,
+      oneSign
 
     func value(_ i: Int, _ random: inout SplitMix64) -> Float {
       switch self {
@@ -95,7 +96,9 @@ import Kernels
   }
 
   /// All codes at their largest, all activations at ±127 steps: the sums that come nearest to overflow.
-  @Test(arguments: DequantizerTests.weightTypes.filter { $0.block.weights > 1 }, [0xFF, 0x00, 0x7F, 0x80] as [UInt8])
+  @Test(
+    arguments: DequantizerTests.weightTypes.filter { $0.block.weights > 1 },
+    [0xFF, 0x00, 0x7F, 0x80] as [UInt8])
   func equalCodesDoNotSaturate(_ type: TensorType, _ byte: UInt8) throws {
     let columns = 2 * max(32, type.block.weights)
     var bytes = [UInt8](repeating: byte, count: 16 * columns / type.block.weights * type.block.bytes)
@@ -119,7 +122,8 @@ import Kernels
     let reference = LinearReference(weight, x, tokens: most)
     for name in TableName.available {
       let workspace = Workspace(
-        compute: Compute(table: name.table, threads: 1), tokens: most, columns: x.columns, heads: 1, headSize: 32)
+        compute: Compute(table: name.table, threads: 1), tokens: most, columns: x.columns, heads: 1,
+        headSize: 32)
       let output = Matrix(rows: most, columns: weight.rows)
       for tokens in tokenCounts {
         Inputs.fill(output, .nan)

@@ -22,7 +22,8 @@ final class GuardedBytes {
       let anonymous = MAP_ANONYMOUS
     #endif
     guard
-      let start = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | anonymous, -1, 0), start != MAP_FAILED
+      let start = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | anonymous, -1, 0),
+      start != MAP_FAILED
     else { fatalError("no memory for a guarded allocation") }
     mapping = start
     bytes = UnsafeMutableRawBufferPointer(start: start + page + inner - source.count, count: source.count)

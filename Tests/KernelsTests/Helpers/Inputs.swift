@@ -7,7 +7,8 @@ enum Inputs {
   static func normal(rows: Int, columns: Int, seed: UInt64, deviation: Float = 1) -> Matrix {
     var random = SplitMix64(seed: seed)
     let values = (0..<rows).flatMap { row in
-      random.normals(columns, deviation: deviation * Float(sign: .plus, exponent: row % 7 - 3, significand: 1))
+      random.normals(
+        columns, deviation: deviation * Float(sign: .plus, exponent: row % 7 - 3, significand: 1))
     }
     return Matrix(rows: rows, columns: columns, values)
   }

@@ -96,7 +96,8 @@ struct LinearReference {
     for token in 0..<tokens {
       output.withRow(token) { line in
         for row in 0..<line.count {
-          let error = abs(Double(line[row]) - exact[token * rows + row]) / bound(token: token, row: row, precision)
+          let error =
+            abs(Double(line[row]) - exact[token * rows + row]) / bound(token: token, row: row, precision)
           worst = max(worst, error.isNaN ? .infinity : error)
         }
       }

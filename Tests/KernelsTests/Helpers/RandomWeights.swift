@@ -55,7 +55,8 @@ enum RandomWeights {
 
   static func matrix(_ type: TensorType, rows: Int, columns: Int, _ bytes: [UInt8]) throws -> WeightMatrix {
     let owner = OwnedBytes(bytes)
-    return try WeightMatrix(UnsafeRawBufferPointer(owner.bytes), owner: owner, type: type, rows: rows, columns: columns)
+    return try WeightMatrix(
+      UnsafeRawBufferPointer(owner.bytes), owner: owner, type: type, rows: rows, columns: columns)
   }
 
   private static func words<Word: FixedWidthInteger>(
