@@ -26,8 +26,9 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CProcessor"),
     .target(name: "GGUF"),
-    .target(name: "Kernels", dependencies: ["GGUF", "COpenBLAS"] + instructionSetDependencies),
+    .target(name: "Kernels", dependencies: ["GGUF", "COpenBLAS", "CProcessor"] + instructionSetDependencies),
     .target(name: "Tokenization", dependencies: ["GGUF"]),
     .target(name: "ChatTemplates"),
     .target(name: "Transformer", dependencies: ["GGUF", "Kernels"]),
@@ -43,12 +44,17 @@ let package = Package(
       path: "Sources/mullama-cli"),
     .target(name: "TestSupport", dependencies: ["GGUF"], path: "Tests/TestSupport"),
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "TestSupport"]),
-    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
-    .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "TestSupport"]),
+    .testTarget(name: "KernelsTests", dependencies: ["GGUF", "Kernels", "TestSupport"]),
+    .testTarget(name: "TokenizationTests", dependencies: ["GGUF", "Tokenization", "TestSupport"]),
     .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "TestSupport"]),
-    .testTarget(name: "TransformerTests", dependencies: ["Transformer", "TestSupport"]),
-    .testTarget(name: "LoRATests", dependencies: ["LoRA", "TestSupport"]),
-    .testTarget(name: "MullamaTests", dependencies: ["Mullama", "TestSupport"]),
+    .testTarget(name: "TransformerTests", dependencies: ["GGUF", "Kernels", "Transformer", "TestSupport"]),
+    .testTarget(
+      name: "LoRATests", dependencies: ["GGUF", "Kernels", "Transformer", "LoRA", "TestSupport"]),
+    .testTarget(
+      name: "MullamaTests",
+      dependencies: [
+        "GGUF", "Kernels", "Tokenization", "ChatTemplates", "Transformer", "LoRA", "Mullama", "TestSupport",
+      ]),
   ] + instructionSetTargets,
   swiftLanguageModes: [.v6]
 )

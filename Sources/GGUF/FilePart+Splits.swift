@@ -31,7 +31,8 @@ extension FilePart {
   static func open(_ path: String) throws(GGUFError) -> [FilePart] {
     let named = try FilePart(MappedFile(path: path))
     guard let position = try SplitPosition(named.metadata) else { return [named] }
-    guard let name = SplitName(path: path), name.number == position.number, name.count == position.count else {
+    guard let name = SplitName(path: path), name.number == position.number, name.count == position.count
+    else {
       throw .splitName(file: path, number: position.number, count: position.count)
     }
     // Ends: the first part's own name has number 1, so its position must be 1.

@@ -58,8 +58,9 @@ package final class GGUFFile: Sendable {
   /// - Parameter tensor: one of this file's `tensors`; another file's is a bug and may trap.
   package func bytes(of tensor: TensorInfo) -> UnsafeRawBufferPointer {
     let bytes = files[tensor.part].bytes
-    precondition(tensor.offset >= 0 && tensor.byteCount <= bytes.count - tensor.offset, "a tensor of another file")
-    return UnsafeRawBufferPointer(rebasing: bytes[tensor.offset..<tensor.offset + tensor.byteCount])
+    let (end, overflow) = tensor.offset.addingReportingOverflow(tensor.byteCount)
+    precondition(tensor.offset >= 0 && !overflow && end <= bytes.count, "a tensor of another file")
+    return UnsafeRawBufferPointer(rebasing: bytes[tensor.offset..<end])
   }
 
   /// The sizes of all parts.

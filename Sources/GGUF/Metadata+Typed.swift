@@ -62,7 +62,8 @@ extension Metadata {
     case .uint32(let elements): return elements.map { Int($0) }
     case .int32(let elements): return elements.map { Int($0) }
     case .int64(let elements): return elements.map { Int($0) }
-    case .uint64(let elements): return try elements.map { number throws(GGUFError) in try fitting(number, key) }
+    case .uint64(let elements):
+      return try elements.map { number throws(GGUFError) in try fitting(number, key) }
     case .float32, .float64, .bool, .string, .array: throw wrongType(key, "array of integer", value)
     }
   }

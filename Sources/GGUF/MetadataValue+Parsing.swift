@@ -65,13 +65,7 @@ extension MetadataArray {
         throw .invalidBool(file: reader.file.path, key: key, index: index, found: elements[index])
       }
       self = .bool(elements.map { $0 == 1 })
-    case .string:
-      var elements: [String] = []
-      elements.reserveCapacity(Int(count))
-      for index in 0..<Int(count) {
-        elements.append(try reader.string(at: place, index: index))
-      }
-      self = .string(elements)
+    case .string: self = .string(try reader.strings(count: count, at: place))
     case .array:
       var elements: [MetadataArray] = []
       elements.reserveCapacity(Int(count))

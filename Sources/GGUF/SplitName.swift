@@ -21,7 +21,11 @@ struct SplitName: Equatable {
 
   /// The path of another part of the same model.
   func path(number: Int) -> String {
-    "\(prefix)-\(SplitName.padded(number))-of-\(SplitName.padded(count)).gguf"
+    SplitName.path(prefix: prefix, number: number, count: count)
+  }
+
+  static func path(prefix: String, number: Int, count: Int) -> String {
+    "\(prefix)-\(padded(number))-of-\(padded(count)).gguf"
   }
 
   private static func number(_ field: Substring) -> Int? {

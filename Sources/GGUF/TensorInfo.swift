@@ -12,7 +12,7 @@ package struct TensorInfo: Sendable, Equatable {
   /// The file that holds the tensor; 0 unless the model is split.
   package let part: Int
   /// Bytes from the start of that file.
-  package let offset: Int
+  package private(set) var offset: Int
 
   /// Checks the shape: 1 to 4 positive dimensions, whole blocks along the first, a size that fits `Int`.
   package init(
@@ -44,5 +44,12 @@ package struct TensorInfo: Sendable, Equatable {
     byteCount = bytes
     self.part = part
     self.offset = offset
+  }
+
+  /// - Parameter distance: small enough that the offset stays in range.
+  func moved(by distance: Int) -> TensorInfo {
+    var moved = self
+    moved.offset += distance
+    return moved
   }
 }

@@ -69,4 +69,19 @@ package enum TensorType: UInt32, Sendable, CaseIterable, Hashable {
 
   /// The name people know, as in `Q4_K`.
   package var name: String { "\(self)".uppercased() }
+
+  /// The name of a type that ggml once had and removed, for error messages; nil for every other number.
+  package static func removedName(_ number: UInt32) -> String? {
+    switch number {
+    case 4: "Q4_2"
+    case 5: "Q4_3"
+    case 31: "Q4_0_4_4"
+    case 32: "Q4_0_4_8"
+    case 33: "Q4_0_8_8"
+    case 36: "IQ4_NL_4_4"
+    case 37: "IQ4_NL_4_8"
+    case 38: "IQ4_NL_8_8"
+    default: nil
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import CProcessor
 import Synchronization
 
 /// One parallel region: up to three matrices that share an input, with every adapter's delta.
@@ -193,7 +194,7 @@ final class LinearTask: PoolTask {
         output + token * stride, stride, work)
       token = end
     }
-    while lowRankDone.load(ordering: .acquiring) < items.count { spinHint() }
+    while lowRankDone.load(ordering: .acquiring) < items.count { mullama_spin_hint() }
     for run in runs {
       guard let delta = run.delta(at: slot.operand.site) else { continue }
       addDelta(delta, run, slot, first, rows, output + run.first * stride, stride, worker)

@@ -1,3 +1,4 @@
+import CProcessor
 import Synchronization
 
 #if canImport(Glibc)
@@ -86,7 +87,7 @@ package final class WorkerPool: @unchecked Sendable {
       pthread_mutex_unlock(parking)
     }
     drain(worker: 0)
-    while completed.load(ordering: .acquiring) < items { spinHint() }
+    while completed.load(ordering: .acquiring) < items { mullama_spin_hint() }
   }
 
   /// Works on items until the present region has none left.
@@ -114,7 +115,7 @@ package final class WorkerPool: @unchecked Sendable {
     while !stopping.load(ordering: .relaxed) {
       var spin = 0
       while !hasWork(), spin < Self.spins {
-        spinHint()
+        mullama_spin_hint()
         spin += 1
       }
       if hasWork() {
@@ -167,11 +168,4 @@ package final class WorkerPool: @unchecked Sendable {
       Unmanaged<Start>.fromOpaque(start).release()
     }
   }
-}
-
-/// Tells the processor that this is a spin loop.
-@inline(__always) func spinHint() {
-  #if arch(x86_64)
-    spinPause()
-  #endif
 }

@@ -166,14 +166,10 @@ struct Candidates: Sendable {
     PortableMath.exp(Double(candidate.logit) - Double(maximum))
   }
 
-  /// The sum of all weights, added in the present order. At least 1.
+  /// The sum of all weights, in an order fixed by `PortableMath.sumOfExponentials`. At least 1.
   var totalWeight: Double {
     let span = storage.span
-    var total = 0.0
-    for index in 0..<count {
-      total += weight(of: span[index])
-    }
-    return total
+    return PortableMath.sumOfExponentials(count, minus: maximum) { span[$0].logit }
   }
 
   /// The candidate at `position`, in 0..<1, of the distribution: the first whose running sum of weights, added in the
@@ -182,6 +178,7 @@ struct Candidates: Sendable {
     let target = position * totalWeight
     let span = storage.span
     var sum = 0.0
+    // The total was added in another order and may be larger by rounding: then the last possible one is drawn.
     var last = span[0].token
     for index in 0..<count {
       let weight = weight(of: span[index])

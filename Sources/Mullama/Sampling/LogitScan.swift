@@ -11,10 +11,10 @@ enum LogitScan {
     var index = start
     while index + 32 <= count {
       // Within the span: index + 32 ≤ count, and every bit pattern is a Float.
-      let a = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: index * stride, as: SIMD8<Float>.self)
-      let b = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: (index + 8) * stride, as: SIMD8<Float>.self)
-      let c = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: (index + 16) * stride, as: SIMD8<Float>.self)
-      let d = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: (index + 24) * stride, as: SIMD8<Float>.self)
+      let a = bytes.unsafeLoadUnaligned(fromByteOffset: index * stride, as: SIMD8<Float>.self)
+      let b = bytes.unsafeLoadUnaligned(fromByteOffset: (index + 8) * stride, as: SIMD8<Float>.self)
+      let c = bytes.unsafeLoadUnaligned(fromByteOffset: (index + 16) * stride, as: SIMD8<Float>.self)
+      let d = bytes.unsafeLoadUnaligned(fromByteOffset: (index + 24) * stride, as: SIMD8<Float>.self)
       let atMost = (a .<= bounds) .& (b .<= bounds) .& (c .<= bounds) .& (d .<= bounds)
       guard all(atMost) else { break }
       index += 32

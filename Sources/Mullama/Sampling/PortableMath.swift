@@ -2,22 +2,21 @@
 ///
 /// The C library's versions differ in the last place between libraries and processors, which would let a seeded
 /// draw near a boundary fall on either side.
-enum PortableMath {
-  /// eˣ within 2 units in the last place for x in -700...0; exactly 0 below -700, exactly 1 at 0.
+package enum PortableMath {
+  /// eˣ of four values within 2 units in the last place for x in -700...0; exactly 0 below -700, exactly 1 at 0.
   ///
   /// x = n·ln 2 + r with |r| ≤ ln 2 / 2, then the Taylor series of eʳ to r¹³ (the next term is below 2⁻⁵⁷).
-  /// Branch-free, so that loops over it can become vector code.
   ///
-  /// - Precondition: `x` is at most 700 and not NaN.
+  /// - Precondition: no value is above 700 or NaN.
   @inline(__always)
-  static func exp(_ x: Double) -> Double {
-    let clamped = x < -700 ? -700 : x
+  static func exp(_ x: SIMD4<Double>) -> SIMD4<Double> {
+    let underflows = x .< -700
+    let clamped = x.replacing(with: -700, where: underflows)
     // Adding 1.5 × 2⁵² rounds to an integer and leaves it in the low bits of the significand.
     let shifted = clamped * 0x1.71547652b82fep0 + 0x1.8p52
     let n = shifted - 0x1.8p52
     let r = (clamped - n * ln2High) - n * ln2Low
-    var p = 1.0 / 6_227_020_800
-    p = p * r + 1.0 / 479_001_600
+    var p = r * (1.0 / 6_227_020_800) + 1.0 / 479_001_600
     p = p * r + 1.0 / 39_916_800
     p = p * r + 1.0 / 3_628_800
     p = p * r + 1.0 / 362_880
@@ -31,14 +30,42 @@ enum PortableMath {
     p = p * r + 1
     p = p * r + 1
     // The low bits of `shifted` are n in two's complement: moved up, they are added to the exponent of p.
-    let result = Double(bitPattern: p.bitPattern &+ (shifted.bitPattern << 52))
-    return x < -700 ? 0 : result
+    let exponents = unsafeBitCast(shifted, to: SIMD4<UInt64>.self) &<< 52
+    let scaled = unsafeBitCast(unsafeBitCast(p, to: SIMD4<UInt64>.self) &+ exponents, to: SIMD4<Double>.self)
+    return scaled.replacing(with: 0, where: underflows)
+  }
+
+  /// eˣ, the same as in a vector.
+  package static func exp(_ x: Double) -> Double {
+    exp(SIMD4(repeating: x))[0]
+  }
+
+  /// The sum of exp(valueᵢ - maximum) over 0..<count, each value at most `maximum`.
+  ///
+  /// Four running sums (i mod 4), added at the end, left to right: a fixed order, whatever the machine.
+  @inline(__always)
+  static func sumOfExponentials(_ count: Int, minus maximum: Float, value: (Int) -> Float) -> Double {
+    let maximum = Double(maximum)
+    var sums = SIMD4<Double>()
+    var index = 0
+    while index + 4 <= count {
+      let values = SIMD4(
+        Double(value(index)), Double(value(index + 1)), Double(value(index + 2)), Double(value(index + 3)))
+      sums += exp(values - maximum)
+      index += 4
+    }
+    var rest = SIMD4<Double>(repeating: -.infinity)
+    for lane in 0..<(count - index) {
+      rest[lane] = Double(value(index + lane)) - maximum
+    }
+    sums += exp(rest)
+    return sums[0] + sums[1] + sums[2] + sums[3]
   }
 
   /// ln x for positive, finite, normal x, within 2 units in the last place away from 1; -infinity at 0.
   ///
   /// x = m·2ⁿ with m in √½...√2, then ln m = 2 artanh((m - 1) / (m + 1)) as a series.
-  static func log(_ x: Double) -> Double {
+  package static func log(_ x: Double) -> Double {
     guard x > 0 else { return -.infinity }
     var m = x.significand
     var n = Double(x.exponent)

@@ -2,11 +2,11 @@
 /// Pseudorandom Number Generators" (2021), and prng.di.unimi.it.
 ///
 /// Integer arithmetic only, so a seed gives the same numbers on every machine. Not for secrets.
-struct RandomGenerator: RandomNumberGenerator, Sendable {
+package struct RandomGenerator: RandomNumberGenerator, Sendable {
   private var state: (UInt64, UInt64, UInt64, UInt64)
 
   /// Every seed is good, 0 too: SplitMix64 never yields four zeros in a row.
-  init(seed: UInt64) {
+  package init(seed: UInt64) {
     var counter = seed
     func splitMix() -> UInt64 {
       counter &+= 0x9E37_79B9_7F4A_7C15
@@ -18,7 +18,7 @@ struct RandomGenerator: RandomNumberGenerator, Sendable {
     state = (splitMix(), splitMix(), splitMix(), splitMix())
   }
 
-  mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     let result = Self.rotate(state.1 &* 5, 7) &* 9
     let shifted = state.1 << 17
     state.2 ^= state.0
@@ -31,7 +31,7 @@ struct RandomGenerator: RandomNumberGenerator, Sendable {
   }
 
   /// Uniform in 0..<1, a multiple of 2⁻⁵³.
-  mutating func nextUnit() -> Double {
+  package mutating func nextUnit() -> Double {
     Double(next() >> 11) * 0x1p-53
   }
 

@@ -35,18 +35,30 @@ package struct Sampler: Sendable {
   /// - Throws: `notANumber`, `infinite` or `everyTokenForbidden`; the random sequence has not advanced then.
   /// - Complexity: one pass over the logits; see `Candidates`.
   package mutating func sample(_ logits: inout MutableSpan<Float>) throws(SamplingError) -> Int32 {
-    precondition(logits.count == vocabularyCount)
-    for adjustment in pipeline.adjustments {
-      adjustment.apply(to: &logits)
-    }
     if isGreedy {
-      return try LogitScan.largest(in: logits.span).token
+      return try greedyChoice(&logits).token
     }
-    try pipeline.selection.select(from: logits.span, into: &candidates)
-    for filter in pipeline.filters {
-      filter.apply(to: &candidates)
-    }
+    try narrow(&logits)
     return candidates.draw(at: generator.nextUnit())
+  }
+
+  /// The distribution that `sample` would draw from, most probable first; takes nothing from the random sequence.
+  ///
+  /// Edits `logits` like `sample`. Allocates its result, and sorts it: meant for checks, not for every token.
+  package mutating func distribution(
+    _ logits: inout MutableSpan<Float>
+  ) throws(SamplingError) -> [TokenProbability] {
+    if isGreedy {
+      return [TokenProbability(token: try greedyChoice(&logits).token, logProbability: 0)]
+    }
+    try narrow(&logits)
+    candidates.sort(upTo: candidates.count)
+    let logTotal = PortableMath.log(candidates.totalWeight)
+    return (0..<candidates.count).map { rank in
+      let candidate = candidates[rank]
+      let relative = Double(candidate.logit) - Double(candidates.maximum)
+      return TokenProbability(token: candidate.token, logProbability: Float(relative - logTotal))
+    }
   }
 
   /// Adds a token of the context to the penalties' history. Whether the prompt's tokens count is the caller's choice.
@@ -54,6 +66,27 @@ package struct Sampler: Sendable {
     precondition((0..<vocabularyCount).contains(Int(token)))
     for index in pipeline.adjustments.indices {
       pipeline.adjustments[index].accept(token)
+    }
+  }
+
+  private func adjust(_ logits: inout MutableSpan<Float>) {
+    precondition(logits.count == vocabularyCount)
+    for adjustment in pipeline.adjustments {
+      adjustment.apply(to: &logits)
+    }
+  }
+
+  private func greedyChoice(_ logits: inout MutableSpan<Float>) throws(SamplingError) -> Candidate {
+    adjust(&logits)
+    return try LogitScan.largest(in: logits.span)
+  }
+
+  /// Leaves in `candidates` the tokens to draw from, with their final logits.
+  private mutating func narrow(_ logits: inout MutableSpan<Float>) throws(SamplingError) {
+    adjust(&logits)
+    try pipeline.selection.select(from: logits.span, into: &candidates)
+    for filter in pipeline.filters {
+      filter.apply(to: &candidates)
     }
   }
 }

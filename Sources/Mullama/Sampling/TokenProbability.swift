@@ -20,13 +20,10 @@ package struct LogSoftmax: Sendable {
   /// - Throws: `notANumber`, `infinite` or `everyTokenForbidden`.
   /// - Complexity: O(n), with an exponential for each logit.
   package init(of logits: Span<Float>) throws(SamplingError) {
-    let maximum = Double(try LogitScan.largest(in: logits).logit)
-    var sum = 0.0
-    for index in 0..<logits.count {
-      sum += PortableMath.exp(Double(logits[index]) - maximum)
-    }
-    self.maximum = maximum
-    logSum = PortableMath.log(sum)
+    let largest = try LogitScan.largest(in: logits).logit
+    maximum = Double(largest)
+    logSum = PortableMath.log(
+      PortableMath.sumOfExponentials(logits.count, minus: largest) { logits[$0] })
   }
 
   /// ln p of a token with this logit; minus infinity for a forbidden one.

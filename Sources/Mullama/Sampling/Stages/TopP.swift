@@ -12,7 +12,12 @@ struct TopP: CandidateFilter {
   }
 
   func apply(to candidates: inout Candidates) {
-    let target = probability * candidates.totalWeight
+    let total = candidates.totalWeight
+    // Candidates lighter than half an equal share of 1 - p weigh less than (1 - p) / 2 together: the others reach p
+    // without them, far beyond rounding. Dropping them first spares them the sort.
+    let share = (1 - probability) / 2 * total / Double(candidates.count)
+    candidates.removeAll(below: candidates.maximum + Float(PortableMath.log(share)))
+    let target = probability * total
     var sum = 0.0
     for rank in 0..<candidates.count {
       candidates.sort(upTo: rank + 1)

@@ -1,0 +1,59 @@
+import GGUF
+import Kernels
+import LoRA
+import TestSupport
+import Transformer
+
+/// A model as the tests run it: through the decoder, without tokenizer or sampling.
+struct DecoderRun {
+  let decoder: Decoder
+
+  init(_ path: String, _ table: KernelTable = .reference, threads: Int = 2) throws {
+    decoder = try Decoder(GGUFFile.open(path), compute: Compute(table: table, threads: threads))
+  }
+
+  init(_ file: GGUFFile, _ table: KernelTable = .reference, threads: Int = 2) throws {
+    decoder = try Decoder(file, compute: Compute(table: table, threads: threads))
+  }
+
+  /// Every table that this processor can run.
+  static let tables: [KernelTable] = {
+    let best = try? KernelTable.best(environment: nil)
+    let others: [KernelTable] = [.reference, .portable]
+    return others + (best.map { [$0] } ?? []).filter { table in !others.contains { $0.name == table.name } }
+  }()
+
+  func bind(_ adapters: [(LoRA.Adapter, Float)]) throws -> AdapterSet? {
+    try AdapterBinding.bind(adapters.map { AdapterBinding.Entry($0.0, scale: $0.1) }, to: decoder)
+  }
+
+  /// Logits of every position, `batch` tokens a forward pass (nil: all at once).
+  func logits(_ tokens: [Int], _ adapters: AdapterSet? = nil, batch size: Int? = nil) throws -> [[Float]] {
+    let size = size ?? tokens.count
+    let state = DecoderState(decoder, maximumTokens: size, maximumLogits: size)
+    let sequence = decoder.makeSequence(capacity: tokens.count)
+    var rows: [[Float]] = []
+    var next = 0
+    while next < tokens.count {
+      let part = tokens[next..<min(next + size, tokens.count)].map { Int32($0) }
+      var batch = Batch()
+      try batch.append(part, to: sequence, adapters: adapters, logits: .all)
+      try decoder.forward(batch, state)
+      for row in part.indices { rows.append(state.logits.values(row: row)) }
+      next += part.count
+    }
+    return rows
+  }
+}
+
+extension ConformanceManifest {
+  /// The adapters of a case, or nil if one of them has no GGUF form.
+  func adapters(of item: ConformanceCase) throws -> [(LoRA.Adapter, Float)]? {
+    var found: [(LoRA.Adapter, Float)] = []
+    for applied in item.adapters {
+      guard adapters[applied.name]?.gguf != nil else { return nil }
+      found.append((try LoRA.Adapter.read(GGUFFile.open(adapterPath(applied.name))), applied.scale))
+    }
+    return found
+  }
+}
