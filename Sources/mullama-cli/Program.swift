@@ -12,8 +12,8 @@ import ArgumentParser
 ///
 /// Exit codes: 0 done, 1 it could not be done, 2 wrong usage; 128 + n ended by signal n.
 @main
-enum Program {
-  static func main() async {
+package enum Program {
+  package static func main() async {
     signal(SIGPIPE, SIG_DFL)
     let status = await run(Array(CommandLine.arguments.dropFirst()))
     exit(status)
@@ -48,7 +48,7 @@ enum Program {
       return 0
     case .validationFailure:
       var line = oneLine(MullamaCommand.message(for: error))
-      if line.isEmpty { line = "no command given" }
+      if line.last == "." { line.removeLast() }
       OutputStream.messages.writeLine("mullama: \(line) (see '\(helpCommand(arguments))')")
       return 2
     default:
@@ -58,10 +58,19 @@ enum Program {
     }
   }
 
+  /// The command line that explains the command that was meant.
   private static func helpCommand(_ arguments: [String]) -> String {
-    let names = MullamaCommand.configuration.subcommands.compactMap { $0.configuration.commandName }
-    guard let first = arguments.first, names.contains(first) else { return "mullama --help" }
-    return "mullama \(first) --help"
+    var names = ["mullama"]
+    var command: any ParsableCommand.Type = MullamaCommand.self
+    for argument in arguments {
+      guard
+        let next = command.configuration.subcommands.first(where: { $0.configuration.commandName == argument }
+        )
+      else { break }
+      command = next
+      names.append(argument)
+    }
+    return names.joined(separator: " ") + " --help"
   }
 
   private static func oneLine(_ text: String) -> String {

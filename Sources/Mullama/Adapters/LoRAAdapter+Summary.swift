@@ -23,7 +23,8 @@ extension LoRAAdapter {
       pairs[name, default: []].append(pair)
     }
     return order.compactMap { name in
-      guard let members = pairs[name], let least = members.map(\.rank).min(), let most = members.map(\.rank).max()
+      guard let members = pairs[name], let least = members.map(\.rank).min(),
+        let most = members.map(\.rank).max()
       else { return nil }
       return Module(
         name: name, count: members.count, ranks: least...most,
@@ -36,7 +37,9 @@ extension LoRAAdapter {
   public var taskName: String? { adapter.taskName }
 
   /// Everything that keeps the adapter from being applied to a model; empty: it fits.
-  public func problems(with model: Model) -> [AdapterError] { AdapterBinding.problems(adapter, model.decoder) }
+  public func problems(with model: Model) -> [AdapterError] {
+    AdapterBinding.problems(adapter, model.decoder)
+  }
 
   private static func moduleName(_ tensor: String) -> String {
     var parts = tensor.split(separator: ".", omittingEmptySubsequences: false)

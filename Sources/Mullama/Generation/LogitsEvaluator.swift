@@ -23,7 +23,8 @@ package final class LogitsEvaluator {
     adapters = model.boundAdapters
     sequence = decoder.makeSequence(capacity: capacity)
     state = DecoderState(
-      decoder, maximumTokens: min(Self.silentTokens, capacity), maximumLogits: min(Self.shownTokens, capacity))
+      decoder, maximumTokens: min(Self.silentTokens, capacity), maximumLogits: min(Self.shownTokens, capacity)
+    )
   }
 
   /// Evaluates `tokens` as a sequence of their own; `body` receives the position and logits of each token from `first`
@@ -31,7 +32,8 @@ package final class LogitsEvaluator {
   ///
   /// - Throws: `emptyPrompt`, `contextExceeded` or `tokenOutOfRange`, and what `body` throws.
   package func evaluate(
-    _ tokens: [Int32], from first: Int, _ body: (_ position: Int, _ logits: UnsafeMutableBufferPointer<Float>) throws -> Void
+    _ tokens: [Int32], from first: Int,
+    _ body: (_ position: Int, _ logits: UnsafeMutableBufferPointer<Float>) throws -> Void
   ) throws {
     guard !tokens.isEmpty else { throw ModelError.emptyPrompt }
     precondition(first >= 0 && first < tokens.count)
@@ -42,7 +44,8 @@ package final class LogitsEvaluator {
     var next = 0
     while next < tokens.count {
       let isShown = next >= first
-      let end = isShown ? min(next + state.maximumLogits, tokens.count) : min(next + state.maximumTokens, first)
+      let end =
+        isShown ? min(next + state.maximumLogits, tokens.count) : min(next + state.maximumTokens, first)
       batch.removeAll()
       try batch.append(tokens[next..<end], to: sequence, adapters: adapters, logits: isShown ? .all : .none)
       try decoder.forward(batch, state)

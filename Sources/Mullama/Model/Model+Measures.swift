@@ -1,4 +1,5 @@
 import GGUF
+import Kernels
 import Transformer
 
 extension Model {
@@ -17,6 +18,15 @@ extension Model {
     return decoder.file.tensors.reduce(0) { sum, tensor in
       tensor.name == "token_embd.weight" && !isTied ? sum : sum + tensor.byteCount
     }
+  }
+
+  /// Bytes of the keys and values of a sequence, or `Int.max` where that overflows.
+  package func cacheByteCount(positions: Int) -> Int {
+    let h = decoder.hyperparameters
+    let elementBytes = kernels == KernelTable.reference.name ? 4 : 2
+    let perPosition = 2 * h.layerCount * h.kvLength * elementBytes
+    let (bytes, overflow) = perPosition.multipliedReportingOverflow(by: positions)
+    return overflow ? .max : bytes
   }
 
   /// What begins each sequence, where the model wants it so.

@@ -2,7 +2,7 @@ import Mullama
 
 /// How long changes of a model's adapters take, in seconds: medians of some repetitions.
 struct AdapterTimes {
-  /// Binding all of them to the model.
+  /// Applying all of them to the model, which has none.
   let bind: Double
   /// Taking one that is loaded away and putting it back.
   let switching: Double

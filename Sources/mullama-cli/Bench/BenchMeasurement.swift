@@ -41,7 +41,8 @@ struct BenchMeasurement {
     for token in continuation { try session.decode(token) }
     let end = ContinuousClock.now
     return Round(
-      prefill: (prefilled - start).seconds, decode: (end - chosen).seconds, firstToken: (chosen - start).seconds)
+      prefill: (prefilled - start).seconds, decode: (end - chosen).seconds,
+      firstToken: (chosen - start).seconds)
   }
 
   /// Bytes of keys and values at the end of a round.

@@ -47,14 +47,16 @@ struct BenchReport {
     var head = Table(alignments: [.left, .left])
     head.append("model", model.path)
     head.append(
-      "computed", "\(model.architecture), \(model.kernels) kernels, \(Wording.plural(model.threadCount, "thread"))")
+      "computed",
+      "\(model.architecture), \(model.kernels) kernels, \(Wording.plural(model.threadCount, "thread"))")
     head.append("adapters", Answer.list(model.adapters))
     var speeds = Table([
       ("test", .left), ("tokens", .right), ("tokens/s", .right), ("least", .right), ("largest", .right),
     ])
     for result in results {
       speeds.append(
-        result.name, "\(result.tokens)", Wording.fixed(result.speed.median, 2), Wording.fixed(result.speed.minimum, 2),
+        result.name, "\(result.tokens)", Wording.fixed(result.speed.median, 2),
+        Wording.fixed(result.speed.minimum, 2),
         Wording.fixed(result.speed.maximum, 2))
     }
     return head.text() + "\n" + speeds.text() + "\n" + details.text()
@@ -83,18 +85,18 @@ struct BenchReport {
       "architecture": .string(model.architecture),
       "kernels": .string(model.kernels),
       "threads": .integer(model.threadCount),
-      "load_seconds": .number(loadSeconds),
+      "load_seconds": .seconds(loadSeconds),
       "results": .array(
         results.map { result in
           [
             "name": .string(result.name), "tokens": .integer(result.tokens),
-            "tokens_per_second": .number(result.speed.median), "minimum": .number(result.speed.minimum),
-            "maximum": .number(result.speed.maximum), "samples": .array(result.speed.values.map { .number($0) }),
+            "tokens_per_second": .rate(result.speed.median), "minimum": .rate(result.speed.minimum),
+            "maximum": .rate(result.speed.maximum), "samples": .array(result.speed.values.map { .rate($0) }),
           ]
         }),
-      "time_to_first_token_seconds": .number(firstToken),
+      "time_to_first_token_seconds": .seconds(firstToken),
       "weights_bytes": .integer(model.weightBytesPerToken),
-      "weights_gigabytes_per_second": .optional(weightSpeed) { .number($0) },
+      "weights_gigabytes_per_second": .optional(weightSpeed) { .rate($0) },
       "peak_resident_bytes": .optional(memory.peak) { .integer($0) },
       "anonymous_resident_bytes": .optional(memory.anonymous) { .integer($0) },
       "kv_bytes": .integer(cacheBytes),

@@ -16,7 +16,8 @@ struct Chat {
   private var reader = MessageReader()
 
   init(
-    _ model: Model, contextOptions: ContextOptions, options: GenerationOptions, system: String?, showsStats: Bool,
+    _ model: Model, contextOptions: ContextOptions, options: GenerationOptions, system: String?,
+    showsStats: Bool,
     loadSeconds: Double
   ) throws {
     guard model.hasChatTemplate else { throw CommandError.noChat(model: model.path) }
@@ -83,7 +84,7 @@ struct Chat {
   private mutating func obey(_ input: ChatInput) throws {
     switch input {
     case .nothing, .message, .exit: break
-    case .help: OutputStream.messages.write(ChatInput.help)
+    case .help: OutputStream.messages.write(ChatInput.commands)
     case .clear: messages = []
     case .system(let text):
       system = text

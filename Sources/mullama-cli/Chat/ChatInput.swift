@@ -47,7 +47,7 @@ package enum ChatInput: Equatable, Sendable {
     }
   }
 
-  package static let help = """
+  package static let commands = """
     /lora PATH [SCALE]   apply an adapter
     /scale NAME SCALE    change an adapter's scale; 0 switches it off
     /drop NAME           take an adapter away

@@ -8,9 +8,9 @@
 
 /// Reads what a user types, message by message.
 ///
-/// Lines that arrive together, as a paste does, are one message, and so are the lines between two `"""`. The terminal
-/// keeps its own line editing, so there is nothing to restore.
-struct MessageReader {
+/// Lines that arrive together, as a paste does, are one message, and so are the lines between two `"""`; a command
+/// (`/help`) is always one line. The terminal keeps its own line editing, so there is nothing to restore.
+package struct MessageReader {
   private let descriptor: Int32
   private var buffer: [UInt8] = []
   private var isAtEnd = false
@@ -20,10 +20,10 @@ struct MessageReader {
   private static let longestMessage = 1 << 24
   private static let fence = "\"\"\""
 
-  init(descriptor: Int32 = 0) { self.descriptor = descriptor }
+  package init(descriptor: Int32 = 0) { self.descriptor = descriptor }
 
   /// The next message; nil at the end of input. `onContinuation` is called before each further line of a fenced one.
-  mutating func next(onContinuation: () -> Void = {}) -> String? {
+  package mutating func next(onContinuation: () -> Void = {}) -> String? {
     guard var text = line() else { return nil }
     if text.hasPrefix(Self.fence) {
       text.removeFirst(Self.fence.count)
@@ -35,6 +35,7 @@ struct MessageReader {
       text.removeLast(Self.fence.count)
       return text
     }
+    if text.hasPrefix("/") { return text }
     while text.utf8.count < Self.longestMessage, hasMore(), let more = line() { text += "\n" + more }
     return text
   }

@@ -28,16 +28,21 @@ struct AdapterCheckCommand: ParsableCommand {
     if json {
       let result: JSONValue = [
         "adapter": .string(adapter.path), "base": .string(model.path), "fits": .bool(problems.isEmpty),
-        "targets": .integer(adapter.targets.count), "problems": .array(problems.map { .string($0.description) }),
+        "targets": .integer(adapter.targets.count),
+        "problems": .array(problems.map { .string($0.description) }),
       ]
       OutputStream.results.writeLine(result.text)
     } else if problems.isEmpty {
       let tensors = Wording.plural(adapter.targets.count, "tensor")
-      OutputStream.results.writeLine(Wording.printable("\(adapter.path) fits \(model.path): it changes \(tensors)"))
+      OutputStream.results.writeLine(
+        Wording.printable("\(adapter.path) fits \(model.path): it changes \(tensors)"))
     } else {
       let problem = Wording.plural(problems.count, "problem")
-      OutputStream.results.writeLine(Wording.printable("\(adapter.path) does not fit \(model.path): \(problem)"))
-      for problem in problems { OutputStream.results.writeLine("  " + Wording.printable(problem.description)) }
+      OutputStream.results.writeLine(
+        Wording.printable("\(adapter.path) does not fit \(model.path): \(problem)"))
+      for problem in problems {
+        OutputStream.results.writeLine("  " + Wording.printable(problem.description))
+      }
     }
     if !problems.isEmpty { throw ExitCode(1) }
   }

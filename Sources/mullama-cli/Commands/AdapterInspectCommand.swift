@@ -17,6 +17,10 @@ struct AdapterInspectCommand: ParsableCommand {
   func run() throws {
     let adapter = try LoRAAdapter.load(self.adapter)
     let report = InspectReport(try FileSummary.read(self.adapter), adapter: adapter)
-    if json { OutputStream.results.writeLine(report.json.text) } else { OutputStream.results.write(report.text) }
+    if json {
+      OutputStream.results.writeLine(report.json.text)
+    } else {
+      OutputStream.results.write(report.text)
+    }
   }
 }

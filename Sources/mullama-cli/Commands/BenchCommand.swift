@@ -30,9 +30,11 @@ struct BenchCommand: ParsableCommand {
 
   func validate() throws {
     for (name, value, range) in [
-      ("prompt", prompt, 1...(1 << 20)), ("generate", generate, 0...(1 << 20)), ("repetitions", repetitions, 1...1000),
+      ("prompt", prompt, 1...(1 << 20)), ("generate", generate, 0...(1 << 20)),
+      ("repetitions", repetitions, 1...1000),
     ] where !range.contains(value) {
-      throw ValidationError("The value '\(value)' of --\(name) is not in \(range.lowerBound)...\(range.upperBound).")
+      throw ValidationError(
+        "The value '\(value)' of --\(name) is not in \(range.lowerBound)...\(range.upperBound).")
     }
     if let context = model.context, context < prompt + generate {
       throw ValidationError("--context \(context) does not hold \(prompt) + \(generate) tokens.")
@@ -43,12 +45,13 @@ struct BenchCommand: ParsableCommand {
     let start = ContinuousClock.now
     let model = try ModelArguments.load(self.model.model, options: self.model.options)
     let loadSeconds = (ContinuousClock.now - start).seconds
+    let capacity = self.model.context ?? prompt + generate
+    try ModelArguments.requireMemory(for: capacity, of: model)
     try adapters.apply(to: model)
     var progress = ProgressBar(total: repetitions + 1)
     defer { progress.clear() }
     progress.update(0)
-    var measurement = try BenchMeasurement(
-      model, prompt: prompt, generate: generate, capacity: self.model.context ?? prompt + generate)
+    var measurement = try BenchMeasurement(model, prompt: prompt, generate: generate, capacity: capacity)
     _ = try measurement.round()
     for repetition in 0..<repetitions {
       progress.update(repetition + 1)
@@ -56,6 +59,10 @@ struct BenchCommand: ParsableCommand {
     }
     progress.clear()
     let report = try BenchReport(model, loadSeconds: loadSeconds, measurement)
-    if json { OutputStream.results.writeLine(report.json.text) } else { OutputStream.results.write(report.text) }
+    if json {
+      OutputStream.results.writeLine(report.json.text)
+    } else {
+      OutputStream.results.write(report.text)
+    }
   }
 }

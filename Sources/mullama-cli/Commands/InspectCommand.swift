@@ -28,6 +28,10 @@ struct InspectCommand: ParsableCommand {
     let summary = try FileSummary.read(file)
     let adapter = summary.kind == "adapter" ? try LoRAAdapter.load(file) : nil
     let report = InspectReport(summary, adapter: adapter, listsTensors: tensors, listsMetadata: metadata)
-    if json { OutputStream.results.writeLine(report.json.text) } else { OutputStream.results.write(report.text) }
+    if json {
+      OutputStream.results.writeLine(report.json.text)
+    } else {
+      OutputStream.results.write(report.text)
+    }
   }
 }

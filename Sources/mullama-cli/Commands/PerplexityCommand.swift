@@ -65,8 +65,9 @@ struct PerplexityCommand: ParsableCommand {
     let result: JSONValue = [
       "perplexity": .number(perplexity.value), "standard_error": .number(perplexity.standardError),
       "tokens": .integer(perplexity.count), "windows": .integer(windows), "context": .integer(length),
-      "adapters": Answer.json(model.adapters), "load_seconds": .number(loadSeconds), "seconds": .number(seconds),
-      "tokens_per_second": .number(speed),
+      "adapters": Answer.json(model.adapters), "load_seconds": .seconds(loadSeconds),
+      "seconds": .seconds(seconds),
+      "tokens_per_second": .rate(speed),
     ]
     OutputStream.results.writeLine(result.text)
   }

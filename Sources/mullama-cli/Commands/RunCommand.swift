@@ -20,7 +20,8 @@ struct RunCommand: AsyncParsableCommand {
 
   @OptionGroup var adapters: AdapterArguments
 
-  @Option(name: [.customShort("n"), .long], help: "Tokens to generate at most (default: what the context holds).")
+  @Option(
+    name: [.customShort("n"), .long], help: "Tokens to generate at most (default: what the context holds).")
   var maxTokens: Int?
 
   @OptionGroup var sampling: SamplingArguments

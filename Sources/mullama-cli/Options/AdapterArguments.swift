@@ -33,7 +33,8 @@ package struct AdapterArguments: ParsableArguments {
         throw ValidationError("The value '\(scale.text)' of --lora-scale is not a finite number.")
       }
       guard scale.adapter >= 0, scale.adapter < paths.count else {
-        throw ValidationError("--lora-scale \(scale.text) comes before any --lora; a scale follows its adapter.")
+        throw ValidationError(
+          "--lora-scale \(scale.text) comes before any --lora; a scale follows its adapter.")
       }
       guard found[scale.adapter] == nil else {
         throw ValidationError("--lora \(paths[scale.adapter]) has two scales.")

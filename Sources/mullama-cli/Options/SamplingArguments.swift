@@ -3,19 +3,22 @@ import Mullama
 
 /// How tokens are chosen. Defaults are the library's.
 package struct SamplingArguments: ParsableArguments {
-  @Option(help: "Divides the logits; 0 always takes the most probable token (default: 0.8).")
+  @Option(
+    parsing: .unconditional,
+    help: "Divides the logits; 0 always takes the most probable token (default: 0.8).")
   var temperature: Float?
 
-  @Option(help: "Keep this many most probable tokens; 0: all (default: 40).")
+  @Option(parsing: .unconditional, help: "Keep this many most probable tokens; 0: all (default: 40).")
   var topK: Int?
 
-  @Option(help: "Keep the most probable tokens that sum to this (default: 0.95).")
+  @Option(parsing: .unconditional, help: "Keep the most probable tokens that sum to this (default: 0.95).")
   var topP: Float?
 
-  @Option(help: "Keep tokens this many times as probable as the best (default: 0.05).")
+  @Option(
+    parsing: .unconditional, help: "Keep tokens this many times as probable as the best (default: 0.05).")
   var minP: Float?
 
-  @Option(help: "Divides the logits of recent tokens; 1: off (default: 1).")
+  @Option(parsing: .unconditional, help: "Divides the logits of recent tokens; 1: off (default: 1).")
   var repeatPenalty: Float?
 
   @Option(parsing: .unconditional, help: "Subtracted for each occurrence of a recent token (default: 0).")

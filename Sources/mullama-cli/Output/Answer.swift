@@ -16,11 +16,11 @@ package struct Answer {
       "seed": .unsigned(completion.seed),
       "adapters": Self.json(adapters),
       "timings": [
-        "load_seconds": .number(loadSeconds),
-        "prefill_seconds": .number(completion.prefillSeconds),
-        "prefill_tokens_per_second": .number(completion.prefillTokensPerSecond),
-        "decode_seconds": .number(completion.decodeSeconds),
-        "decode_tokens_per_second": .number(completion.decodeTokensPerSecond),
+        "load_seconds": .seconds(loadSeconds),
+        "prefill_seconds": .seconds(completion.prefillSeconds),
+        "prefill_tokens_per_second": .rate(completion.prefillTokensPerSecond),
+        "decode_seconds": .seconds(completion.decodeSeconds),
+        "decode_tokens_per_second": .rate(completion.decodeTokensPerSecond),
       ],
     ]
   }
@@ -32,10 +32,10 @@ package struct Answer {
   /// The lines that `--stats` prints.
   package var statistics: String {
     var table = Table(alignments: [.left, .right, .left, .right, .left])
-    table.append("load", Wording.seconds(loadSeconds))
+    table.append("load", Wording.fixed(loadSeconds, 2), "s")
     table.append(
       "prompt", "\(completion.promptTokens)", "tokens", Wording.fixed(completion.prefillTokensPerSecond, 1),
-      "tokens/s" + (completion.reusedTokens > 0 ? " (\(completion.reusedTokens) kept from before)" : ""))
+      "tokens/s" + (completion.reusedTokens > 0 ? ", \(completion.reusedTokens) kept from before" : ""))
     table.append(
       "generated", "\(completion.tokens.count)", "tokens", Wording.fixed(completion.decodeTokensPerSecond, 1),
       "tokens/s")

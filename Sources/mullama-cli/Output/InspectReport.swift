@@ -7,7 +7,8 @@ struct InspectReport {
   private let listsTensors: Bool
   private let listsMetadata: Bool
 
-  init(_ summary: FileSummary, adapter: LoRAAdapter?, listsTensors: Bool = false, listsMetadata: Bool = false) {
+  init(_ summary: FileSummary, adapter: LoRAAdapter?, listsTensors: Bool = false, listsMetadata: Bool = false)
+  {
     self.summary = summary
     self.adapter = adapter
     self.listsTensors = listsTensors
@@ -32,7 +33,8 @@ struct InspectReport {
   private func describeModel(_ facts: inout Table) {
     facts.append(
       "size",
-      "\(Wording.bytes(summary.byteCount)), \(Wording.count(summary.weightCount)) parameters, GGUF version \(summary.version)")
+      "\(Wording.bytes(summary.byteCount)), \(Wording.count(summary.weightCount)) parameters, GGUF version \(summary.version)"
+    )
     func add(_ title: String, _ number: Int?) {
       if let number { facts.append(title, "\(number)") }
     }
@@ -49,7 +51,8 @@ struct InspectReport {
   }
 
   private func describe(_ adapter: LoRAAdapter, _ facts: inout Table) {
-    facts.append("size", "\(Wording.bytes(summary.byteCount)), \(Wording.count(summary.weightCount)) parameters")
+    facts.append(
+      "size", "\(Wording.bytes(summary.byteCount)), \(Wording.count(summary.weightCount)) parameters")
     facts.append("rank", Self.range(adapter.ranks))
     facts.append("alpha", adapter.alpha.map { "\($0)" } ?? "none: the scale is the user's alone")
     if let task = adapter.taskName { facts.append("task", task) }
@@ -142,7 +145,8 @@ extension InspectReport {
 
   private static func json(_ share: FileSummary.TypeShare) -> JSONValue {
     [
-      "type": .string(share.type), "tensors": .integer(share.tensorCount), "weights": .integer(share.weightCount),
+      "type": .string(share.type), "tensors": .integer(share.tensorCount),
+      "weights": .integer(share.weightCount),
       "bytes": .integer(share.byteCount),
     ]
   }

@@ -19,7 +19,15 @@ package indirect enum JSONValue: Equatable, Sendable {
   /// A float as its shortest decimal form, not as the double nearest to it.
   package static func number(_ value: Float) -> JSONValue { .number(Double("\(value)") ?? .nan) }
 
-  package static func optional<T>(_ value: T?, _ make: (T) -> JSONValue) -> JSONValue { value.map(make) ?? .null }
+  /// A duration, to the microsecond.
+  package static func seconds(_ value: Double) -> JSONValue { .number((value * 1e6).rounded() / 1e6) }
+
+  /// A rate, to the thousandth.
+  package static func rate(_ value: Double) -> JSONValue { .number((value * 1e3).rounded() / 1e3) }
+
+  package static func optional<T>(_ value: T?, _ make: (T) -> JSONValue) -> JSONValue {
+    value.map(make) ?? .null
+  }
 
   /// The value on one line.
   package var text: String {

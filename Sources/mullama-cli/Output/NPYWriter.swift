@@ -1,28 +1,19 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// Writes a float32 matrix as a NumPy `.npy` file, row by row.
 ///
 /// Version 1.0, little endian, C order. Source: NumPy enhancement proposal 1. The rows go to a file beside the target,
 /// which takes the target's name when all are there: a reader never sees half a matrix, and a failure leaves what was.
 package struct NPYWriter: ~Copyable {
-  private let path: String
   private let temporary: PartialFile
   private let rows: Int
   private let columns: Int
   private var written = 0
 
   package init(_ path: String, rows: Int, columns: Int) throws {
-    self.path = path
+    let file = try PartialFile(for: path)
+    try Self.header(rows: rows, columns: columns).withUnsafeBytes { try file.write($0) }
+    temporary = file
     self.rows = rows
     self.columns = columns
-    temporary = try PartialFile(for: path)
-    try Self.header(rows: rows, columns: columns).withUnsafeBytes { try temporary.write($0) }
   }
 
   package mutating func append(_ row: UnsafeBufferPointer<Float>) throws {

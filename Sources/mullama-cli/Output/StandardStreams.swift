@@ -47,7 +47,8 @@ package struct OutputStream: Sendable {
 
   private func fail(_ code: Int32) -> Never {
     if code != EPIPE, descriptor == 1 {
-      OutputStream.messages.writeLine("mullama: the output cannot be written: \(String(cString: strerror(code)))")
+      OutputStream.messages.writeLine(
+        "mullama: the output cannot be written: \(String(cString: strerror(code)))")
     }
     exit(code == EPIPE ? 128 + SIGPIPE : 1)
   }

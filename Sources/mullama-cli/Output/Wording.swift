@@ -28,7 +28,9 @@ package enum Wording {
   }
 
   /// `1 tensor`, `2 tensors`
-  package static func plural(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+  package static func plural(_ count: Int, _ noun: String) -> String {
+    "\(count) \(noun)\(count == 1 ? "" : "s")"
+  }
 
   /// A text from a file made safe for a terminal: control characters become escapes.
   package static func printable(_ text: String) -> String {
