@@ -13,7 +13,7 @@ struct ByteReader {
     bytes = file.bytes
   }
 
-  /// Moves over `count` items of at least `size` bytes each; throws if the file cannot hold them.
+  /// Throws unless `count` items of at least `size` bytes each can follow. Does not move.
   func require(_ count: UInt64, of size: Int, at place: GGUFError.Place) throws(GGUFError) {
     let (needed, overflow) = count.multipliedReportingOverflow(by: UInt64(size))
     guard !overflow, needed <= UInt64(bytes.count - position) else {
@@ -24,7 +24,7 @@ struct ByteReader {
     }
   }
 
-  /// One number, little endian, at any alignment.
+  /// One number, at any alignment.
   mutating func number<T: BitwiseCopyable>(_ type: T.Type, at place: GGUFError.Place) throws(GGUFError) -> T {
     try require(1, of: MemoryLayout<T>.size, at: place)
     defer { position += MemoryLayout<T>.size }

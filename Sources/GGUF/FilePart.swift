@@ -8,6 +8,8 @@ struct FilePart {
 
   /// - Complexity: O(size of header, metadata and tensor infos); tensor data are not touched.
   init(_ file: MappedFile, part: Int = 0) throws(GGUFError) {
+    // The reader holds a raw pointer into the mapping.
+    defer { withExtendedLifetime(file) {} }
     var reader = ByteReader(file)
     let header = try FileHeader(&reader)
     let metadata = try Metadata(&reader, count: header.metadataCount)

@@ -55,12 +55,23 @@ package final class GGUFFile: Sendable {
 
   /// The tensor's bytes in the mapping, not copied; valid while this object lives.
   ///
+  /// The optimizer may release a local object after its last mention, before the pointer is done with: hold the object in
+  /// something that outlives the use, or call `withBytes`.
+  ///
   /// - Parameter tensor: one of this file's `tensors`; another file's is a bug and may trap.
   package func bytes(of tensor: TensorInfo) -> UnsafeRawBufferPointer {
     let bytes = files[tensor.part].bytes
     let (end, overflow) = tensor.offset.addingReportingOverflow(tensor.byteCount)
     precondition(tensor.offset >= 0 && !overflow && end <= bytes.count, "a tensor of another file")
     return UnsafeRawBufferPointer(rebasing: bytes[tensor.offset..<end])
+  }
+
+  /// Calls `body` with the tensor's bytes, keeping the mapping alive until it returns.
+  package func withBytes<R, E>(
+    of tensor: TensorInfo, _ body: (UnsafeRawBufferPointer) throws(E) -> R
+  ) throws(E) -> R {
+    defer { withExtendedLifetime(self) {} }
+    return try body(bytes(of: tensor))
   }
 
   /// The sizes of all parts.

@@ -74,7 +74,16 @@ package final class MappedFile: Sendable {
   }
 
   /// The whole file; valid while this object lives.
+  ///
+  /// The optimizer may release a local object after its last mention, before the pointer is done with: hold the object in
+  /// something that outlives the use, or call `withBytes`.
   package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
+
+  /// Calls `body` with the whole file, keeping the mapping alive until it returns.
+  package func withBytes<R, E>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+    defer { withExtendedLifetime(self) {} }
+    return try body(bytes)
+  }
 
   /// Tells the kernel how the mapping will be used. A refusal changes speed only, so it is ignored.
   package func advise(_ advice: Advice) {

@@ -6,7 +6,8 @@
 func matMulTile<F: CodeFormat>(
   _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, tokens: Int,
   q8: UnsafePointer<Int8>, q16: UnsafePointer<Int16>, scales: UnsafePointer<Float>, sums32: UnsafePointer<Float>,
-  sums16: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutableRawPointer
+  sums16: UnsafePointer<Float>, centers: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, stride: Int,
+  scratch: UnsafeMutableRawPointer
 ) {
   let panel = PanelView(scratch)
   let subBlocks = columns / 32
@@ -21,17 +22,18 @@ func matMulTile<F: CodeFormat>(
       if F.signedCodes {
         let x = ActivationRows<Int16>(
           codes: q16 + token * columns + first * 32, codeStride: columns, scales: scales + token * subBlocks + first,
-          sums: sums + token * subBlocks * groups + first * groups, groupStride: subBlocks,
-          sumStride: subBlocks * groups)
+          sums: sums + token * subBlocks * groups + first * groups, centers: centers + token * subBlocks + first,
+          groupStride: subBlocks, sumStride: subBlocks * groups)
         multiply16(format, panel, count, x, &tile)
         if F.hasOffset { addOffsets(panel, groups: count * groups, x, &tile) }
       } else {
         let x = ActivationRows<Int8>(
           codes: q8 + token * columns + first * 32, codeStride: columns, scales: scales + token * subBlocks + first,
-          sums: sums + token * subBlocks * groups + first * groups, groupStride: subBlocks,
-          sumStride: subBlocks * groups)
+          sums: sums + token * subBlocks * groups + first * groups, centers: centers + token * subBlocks + first,
+          groupStride: subBlocks, sumStride: subBlocks * groups)
         multiply8(format, panel, count, x, &tile)
         if F.hasOffset { addOffsets(panel, groups: count * groups, x, &tile) }
+        addCenters(panel, count, x, &tile)
       }
       tile.write(y + token * stride, stride: stride, rows: rows, adding: first > 0)
     }

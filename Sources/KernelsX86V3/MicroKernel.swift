@@ -11,6 +11,8 @@ struct ActivationRows<Code> {
   let codeStride: Int
   let scales: UnsafePointer<Float>
   let sums: UnsafePointer<Float>
+  /// One for each scale; 8-bit activations only.
+  let centers: UnsafePointer<Float>
   let groupStride: Int
   let sumStride: Int
 }
@@ -105,6 +107,21 @@ func addOffsets<Code, let Tokens: Int>(
       let sum = splat(x.sums[t * x.sumStride + group])
       sums.low[t] = fma(low, sum, sums.low[t])
       sums.high[t] = fma(high, sum, sums.high[t])
+    }
+  }
+}
+
+/// Adds Σ total[subBlock][row] × center of x over that sub-block.
+@inline(__always)
+func addCenters<Code, let Tokens: Int>(
+  _ panel: PanelView, _ count: Int, _ x: ActivationRows<Code>, _ sums: inout TileSums<Tokens>
+) {
+  for sub in 0..<count {
+    let low = loadFloats(panel.totals, sub * 16), high = loadFloats(panel.totals, sub * 16 + 8)
+    for t in 0..<Tokens {
+      let center = splat(x.centers[t * x.groupStride + sub])
+      sums.low[t] = fma(low, center, sums.low[t])
+      sums.high[t] = fma(high, center, sums.high[t])
     }
   }
 }

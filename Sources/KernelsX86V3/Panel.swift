@@ -9,8 +9,8 @@ enum Panel {
   static var subBlocks: Int { 32 }
   /// Columns of a float panel: 16 KiB.
   static var floatColumns: Int { 256 }
-  /// Bytes of scratch a worker needs: codes, then scales and offsets of 16 rows × two groups a sub-block.
-  static var scratchBytes: Int { subBlocks * (1024 + 4 * 64) }
+  /// Bytes of scratch a worker needs: codes, then scales, offsets and totals of 16 rows × two groups a sub-block.
+  static var scratchBytes: Int { subBlocks * (1024 + 6 * 64) }
 }
 
 /// One panel in a worker's scratch memory.
@@ -20,12 +20,15 @@ struct PanelView {
   /// `[subBlock][group][row]`
   let scales: UnsafeMutablePointer<Float>
   let offsets: UnsafeMutablePointer<Float>
+  /// `[subBlock][row]`: Σ of the sub-block's 32 weights; 8-bit panels only.
+  let totals: UnsafeMutablePointer<Float>
 
   init(_ scratch: UnsafeMutableRawPointer) {
     codes = scratch
     let floats = (scratch + Panel.subBlocks * 1024).assumingMemoryBound(to: Float.self)
     scales = floats
     offsets = floats + Panel.subBlocks * 32
+    totals = floats + Panel.subBlocks * 64
   }
 }
 
@@ -71,7 +74,15 @@ func packPanel<F: CodeFormat>(
           store8(
             transpose8(odd(c0), odd(c1), odd(c2), odd(c3), odd(c4), odd(c5), odd(c6), odd(c7)), target + 256)
         } else {
-          store8(transpose8(c0, c1, c2, c3, c4, c5, c6, c7), panel.codes + sub * 512 + half * 256)
+          let t = transpose8(c0, c1, c2, c3, c4, c5, c6, c7)
+          store8(t, panel.codes + sub * 512 + half * 256)
+          if F.groupsOf16 {
+            store(codeSums(t.0, t.1, t.2, t.3), panel.totals, sub * 32 + half * 8)
+            store(codeSums(t.4, t.5, t.6, t.7), panel.totals, sub * 32 + 16 + half * 8)
+          } else {
+            let sums = codeSums(t.0, t.1, t.2, t.3) + codeSums(t.4, t.5, t.6, t.7)
+            store(sums, panel.totals, sub * 16 + half * 8)
+          }
         }
       }
       // Scales and offsets: eight rows' vectors of eight groups become eight groups' vectors of eight rows.
@@ -79,6 +90,34 @@ func packPanel<F: CodeFormat>(
       if F.hasOffset {
         packFactors(F.self, block, half, panel.offsets, (p0 + at, p1 + at, p2 + at, p3 + at, p4 + at, p5 + at, p6 + at, p7 + at), offsets: true)
       }
+    }
+  }
+  if !F.signedCodes { finishTotals(format, panel, blocks * perBlock) }
+}
+
+/// Σ of 16 codes of each of eight rows, given four codes a row in each register. Bound: 4 × 2 × 63 fits 16 bits.
+@inline(__always) private func codeSums(_ a: I256, _ b: I256, _ c: I256, _ d: I256) -> F256 {
+  let ones = splat8(1)
+  let pairs = _mm256_add_epi16(
+    _mm256_add_epi16(_mm256_maddubs_epi16(a, ones), _mm256_maddubs_epi16(b, ones)),
+    _mm256_add_epi16(_mm256_maddubs_epi16(c, ones), _mm256_maddubs_epi16(d, ones)))
+  return toFloat(_mm256_madd_epi16(pairs, splat16(1)))
+}
+
+/// Turns sums of codes into sums of weights, once scales and offsets are in the panel.
+@inline(__always)
+private func finishTotals<F: CodeFormat>(_ format: F.Type, _ panel: PanelView, _ subBlocks: Int) {
+  let groups = F.groupsOf16 ? 2 : 1
+  let weights = splat(Float(32 / groups))
+  for sub in 0..<subBlocks {
+    for half in 0..<2 {
+      var total = splat(0)
+      for group in 0..<groups {
+        let at = (sub * groups + group) * 16 + half * 8
+        total = fma(loadFloats(panel.scales, at), loadFloats(panel.totals, at), total)
+        if F.hasOffset { total = fma(loadFloats(panel.offsets, at), weights, total) }
+      }
+      store(total, panel.totals, sub * 16 + half * 8)
     }
   }
 }

@@ -1,36 +1,51 @@
 import _Builtin_intrinsics.intel
 
-// Activations as integers: each 32 consecutive values share one float scale, `x[i] ≈ scale × q[i]`.
+// Activations as integers: each 32 consecutive values share one float scale, and with 8 bits a center as well.
 
-/// One block of 32 rounded to integers of magnitude at most `limit`.
-@inline(__always)
-private func quantizeBlock(_ x: UnsafePointer<Float>, limit: Float) -> (SIMD32<Int16>, scale: Float) {
-  let v0 = loadFloats(x), v1 = loadFloats(x, 8), v2 = loadFloats(x, 16), v3 = loadFloats(x, 24)
-  let signBits = splat(-0.0)
-  let m = _mm256_max_ps(
-    _mm256_max_ps(_mm256_andnot_ps(signBits, v0), _mm256_andnot_ps(signBits, v1)),
-    _mm256_max_ps(_mm256_andnot_ps(signBits, v2), _mm256_andnot_ps(signBits, v3)))
-  let four = _mm_max_ps(m.lowHalf, m.highHalf)
-  let largest = max(max(four.x, four.y), max(four.z, four.w))
-  let inverse = splat(largest > 0 ? limit / largest : 0)
-  let q0 = _mm256_cvtps_epi32(v0 * inverse), q1 = _mm256_cvtps_epi32(v1 * inverse)
-  let q2 = _mm256_cvtps_epi32(v2 * inverse), q3 = _mm256_cvtps_epi32(v3 * inverse)
-  // packs interleaves the 128-bit halves: put the 64-bit quarters back in order.
-  let a = _mm256_packs_epi32(q0, q1), b = _mm256_packs_epi32(q2, q3)
-  let low = I256(a.x, a.z, a.y, a.w), high = I256(b.x, b.z, b.y, b.w)
-  return (
-    SIMD32(
-      lowHalf: unsafeBitCast(low, to: SIMD16<Int16>.self), highHalf: unsafeBitCast(high, to: SIMD16<Int16>.self)),
-    largest / limit
-  )
+/// 32 consecutive values.
+private struct Block32 {
+  let v0: F256, v1: F256, v2: F256, v3: F256
+
+  @inline(__always) init(_ x: UnsafePointer<Float>) {
+    v0 = loadFloats(x)
+    v1 = loadFloats(x, 8)
+    v2 = loadFloats(x, 16)
+    v3 = loadFloats(x, 24)
+  }
+
+  @inline(__always) var largest: Float {
+    let m = _mm256_max_ps(_mm256_max_ps(v0, v1), _mm256_max_ps(v2, v3))
+    let four = _mm_max_ps(m.lowHalf, m.highHalf)
+    return max(max(four.x, four.y), max(four.z, four.w))
+  }
+
+  @inline(__always) var smallest: Float {
+    let m = _mm256_min_ps(_mm256_min_ps(v0, v1), _mm256_min_ps(v2, v3))
+    let four = _mm_min_ps(m.lowHalf, m.highHalf)
+    return min(min(four.x, four.y), min(four.z, four.w))
+  }
+
+  /// `(x − center) × inverse`, rounded to the nearest integers.
+  @inline(__always) func rounded(center: Float, inverse: Float) -> SIMD32<Int16> {
+    let c = splat(center), k = splat(inverse)
+    let q0 = _mm256_cvtps_epi32((v0 - c) * k), q1 = _mm256_cvtps_epi32((v1 - c) * k)
+    let q2 = _mm256_cvtps_epi32((v2 - c) * k), q3 = _mm256_cvtps_epi32((v3 - c) * k)
+    // packs interleaves the 128-bit halves: put the 64-bit quarters back in order.
+    let a = _mm256_packs_epi32(q0, q1), b = _mm256_packs_epi32(q2, q3)
+    let low = I256(a.x, a.z, a.y, a.w), high = I256(b.x, b.z, b.y, b.w)
+    return SIMD32(
+      lowHalf: unsafeBitCast(low, to: SIMD16<Int16>.self), highHalf: unsafeBitCast(high, to: SIMD16<Int16>.self))
+  }
 }
 
 @inline(__always) private func sumOfLanes(_ v: SIMD16<Int16>) -> Float {
   let pairs = _mm256_madd_epi16(unsafeBitCast(v, to: I256.self), splat16(1))
-  return Float(unsafeBitCast(pairs, to: SIMD8<Int32>.self).wrappedSum())
+  let four = _mm_add_epi32(pairs.lowHalf, pairs.highHalf)
+  let lanes = unsafeBitCast(four, to: SIMD4<Int32>.self)
+  return Float(lanes.x &+ lanes.y &+ lanes.z &+ lanes.w)
 }
 
-/// Quantizes `count` floats (a multiple of 32) to 16 bits.
+/// Quantizes `count` floats (a multiple of 32) to 16 bits: `x ≈ scale × q`.
 ///
 /// Each block of 32 is stored as its 16 even-numbered elements, then its 16 odd-numbered ones: the order in which
 /// 16-bit lanes of packed nibbles come apart with one shift and mask. `sums32` and `sums16` receive
@@ -40,7 +55,10 @@ public func quantize16(
   scales: UnsafeMutablePointer<Float>, sums32: UnsafeMutablePointer<Float>, sums16: UnsafeMutablePointer<Float>
 ) {
   for block in 0..<count / 32 {
-    let (values, scale) = quantizeBlock(x + 32 * block, limit: 32767)
+    let floats = Block32(x + 32 * block)
+    let largest = max(floats.largest, -floats.smallest)
+    let scale = largest / 32767
+    let values = floats.rounded(center: 0, inverse: largest > 0 ? 32767 / largest : 0)
     let target = UnsafeMutableRawPointer(q + 32 * block)
     target.storeBytes(of: values.evenHalf, as: SIMD16<Int16>.self)
     target.storeBytes(of: values.oddHalf, toByteOffset: 32, as: SIMD16<Int16>.self)
@@ -52,15 +70,25 @@ public func quantize16(
   }
 }
 
-/// Quantizes `count` floats (a multiple of 32) to 8 bits, in order; scales and sums as in `quantize16`.
+/// Quantizes `count` floats (a multiple of 32) to 8 bits, in order: `x ≈ center + scale × q`.
+///
+/// The center is midway between the block's extremes, so that one outlier does not cost the others half their
+/// precision. Scales and sums as in `quantize16`; the sums leave the center out.
 public func quantize8(
   _ x: UnsafePointer<Float>, count: Int, into q: UnsafeMutablePointer<Int8>,
-  scales: UnsafeMutablePointer<Float>, sums32: UnsafeMutablePointer<Float>, sums16: UnsafeMutablePointer<Float>
+  scales: UnsafeMutablePointer<Float>, centers: UnsafeMutablePointer<Float>, sums32: UnsafeMutablePointer<Float>, sums16: UnsafeMutablePointer<Float>
 ) {
   for block in 0..<count / 32 {
-    let (values, scale) = quantizeBlock(x + 32 * block, limit: 127)
-    let bytes = SIMD32<Int8>(truncatingIfNeeded: values)
-    UnsafeMutableRawPointer(q + 32 * block).storeBytes(of: bytes, as: SIMD32<Int8>.self)
+    let floats = Block32(x + 32 * block)
+    let largest = floats.largest, smallest = floats.smallest
+    let center = (largest + smallest) / 2, reach = (largest - smallest) / 2
+    let scale = reach / 127
+    let values = floats.rounded(center: center, inverse: reach > 0 ? 127 / reach : 0)
+    centers[block] = center
+    let packed = _mm256_packs_epi16(
+      unsafeBitCast(values.lowHalf, to: I256.self), unsafeBitCast(values.highHalf, to: I256.self))
+    UnsafeMutableRawPointer(q + 32 * block).storeBytes(
+      of: I256(packed.x, packed.z, packed.y, packed.w), as: I256.self)
     let first = scale * sumOfLanes(values.lowHalf), second = scale * sumOfLanes(values.highHalf)
     scales[block] = scale
     sums32[block] = first + second

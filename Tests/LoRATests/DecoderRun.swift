@@ -57,3 +57,16 @@ extension ConformanceManifest {
     return found
   }
 }
+
+extension DecoderRun {
+  /// Logits of the last position, all tokens in one forward pass.
+  func lastLogits(_ tokens: [Int], _ adapters: AdapterSet?) throws -> [Float] {
+    let state = DecoderState(decoder, maximumTokens: tokens.count, maximumLogits: 1)
+    var batch = Batch()
+    try batch.append(
+      tokens.map { Int32($0) }, to: decoder.makeSequence(capacity: tokens.count), adapters: adapters,
+      logits: .last)
+    try decoder.forward(batch, state)
+    return state.logits.values(row: 0)
+  }
+}

@@ -4,7 +4,7 @@ import GGUF
 package struct ActivationForms: OptionSet, Sendable {
   package let rawValue: Int
   package init(rawValue: Int) { self.rawValue = rawValue }
-  /// 8-bit integers with a float scale for each 32 values.
+  /// 8-bit integers with a float scale and center for each 32 values.
   static let int8 = ActivationForms(rawValue: 1)
   /// 16-bit integers with a float scale for each 32 values: as good as float.
   static let int16 = ActivationForms(rawValue: 2)
@@ -32,10 +32,11 @@ private final class QuantizedRows {
 
   init(tokens: Int, columns: Int, codeBytes: Int) {
     let blocks = tokens * ((columns + 31) / 32)
-    memory = AlignedMemory(byteCount: blocks * (32 * codeBytes + 16) + 256)
-    let floats = (memory.base + ((blocks * 32 * codeBytes + 63) & ~63)).bindMemory(to: Float.self, capacity: blocks * 4)
+    memory = AlignedMemory(byteCount: blocks * (32 * codeBytes + 20) + 256)
+    let floats = (memory.base + ((blocks * 32 * codeBytes + 63) & ~63)).bindMemory(to: Float.self, capacity: blocks * 5)
     view = QuantizedView(
-      codes: memory.base, scales: floats, sums32: floats + blocks, sums16: floats + 2 * blocks)
+      codes: memory.base, scales: floats, sums32: floats + blocks, sums16: floats + 2 * blocks,
+      centers: floats + 4 * blocks)
   }
 }
 
@@ -45,12 +46,14 @@ struct QuantizedView {
   let scales: UnsafeMutablePointer<Float>
   let sums32: UnsafeMutablePointer<Float>
   let sums16: UnsafeMutablePointer<Float>
+  /// `[token][columns / 32]`; 8-bit rows only.
+  let centers: UnsafeMutablePointer<Float>
 
   func advanced(tokens: Int, columns: Int, codeBytes: Int) -> QuantizedView {
     let blocks = tokens * (columns / 32)
     return QuantizedView(
       codes: codes + tokens * columns * codeBytes, scales: scales + blocks, sums32: sums32 + blocks,
-      sums16: sums16 + 2 * blocks)
+      sums16: sums16 + 2 * blocks, centers: centers + blocks)
   }
 }
 

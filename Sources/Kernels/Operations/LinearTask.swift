@@ -52,7 +52,7 @@ final class LinearTask: PoolTask {
     self.scratch = scratch
     hidden = Matrix(rows: tokens, columns: 64)
     let empty = UnsafeMutablePointer<Float>(bitPattern: 64)!
-    let none = QuantizedView(codes: UnsafeMutableRawPointer(empty), scales: empty, sums32: empty, sums16: empty)
+    let none = QuantizedView(codes: UnsafeMutableRawPointer(empty), scales: empty, sums32: empty, sums16: empty, centers: empty)
     input = ActivationView(floats: empty, columns: 0, int8: none, int16: none)
     slots.reserveCapacity(3)
     items.reserveCapacity(256)

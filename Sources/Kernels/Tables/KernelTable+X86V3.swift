@@ -19,6 +19,7 @@
             let codes = (x.int8.codes + token * x.columns).assumingMemoryBound(to: Int8.self)
             quantize8(
               floats, count: x.columns, into: codes, scales: x.int8.scales + token * blocks,
+              centers: x.int8.centers + token * blocks,
               sums32: x.int8.sums32 + token * blocks, sums16: x.int8.sums16 + 2 * token * blocks)
           }
           if forms.contains(.int16) {
@@ -49,7 +50,7 @@
             type: number, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes, rows: min(16, w.rows - first),
             columns: w.columns, tokens: tokens, floats: x.floats, floatStride: x.columns,
             q8: x.int8.codes.assumingMemoryBound(to: Int8.self), q16: q16, scales: form.scales, sums32: form.sums32,
-            sums16: form.sums16, into: y + first, stride: stride, scratch: scratch)
+            sums16: form.sums16, centers: x.int8.centers, into: y + first, stride: stride, scratch: scratch)
           first += 16
         }
       },

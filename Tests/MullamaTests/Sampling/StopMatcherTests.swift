@@ -11,6 +11,7 @@ struct StopMatcherTests {
   static let cases = [
     Case(text: "Hello\n\nUser: hi", stops: ["\nUser:", "\n\nAssistant"]),
     Case(text: "aabaabaaabaaab!", stops: ["aabaaab", "aaab!"]),
+    Case(text: "aabaaabaaac.", stops: ["aabaaac"]),
     Case(text: "abcd", stops: ["abcd", "bc"]),
     Case(text: "abcabx", stops: ["abcabd", "cabx", "abx"]),
     Case(text: "xabc", stops: ["c", "bc", "abc"]),
@@ -84,16 +85,17 @@ struct StopMatcherTests {
     Self.check(scalars.map { String($0) }, example.stops)
   }
 
-  @Test(arguments: 0..<400 as Range<UInt64>)
+  @Test(arguments: 0..<600 as Range<UInt64>)
   func agreesWithTheDefinitionOnRandomText(seed: UInt64) {
     var generator = RandomGenerator(seed: seed)
+    let alphabet: [Character] = seed.isMultiple(of: 2) ? ["a", "a", "b", "é"] : ["a", "b"]
     func random(_ lengths: ClosedRange<Int>) -> String {
-      String(
-        (0..<Int.random(in: lengths, using: &generator)).map { _ in "aabé".randomElement(using: &generator)! }
-      )
+      let length = Int.random(in: lengths, using: &generator)
+      return String((0..<length).map { _ in alphabet.randomElement(using: &generator)! })
     }
-    let stops = (0..<Int.random(in: 1...4, using: &generator)).map { _ in random(0...6) }
-    let pieces = (0..<12).map { _ in random(0...5) }
+    let longest = seed.isMultiple(of: 2) ? 6 : 9
+    let stops = (0..<Int.random(in: 1...4, using: &generator)).map { _ in random(0...longest) }
+    let pieces = (0..<40).map { _ in random(0...5) }
     Self.check(pieces, stops)
   }
 
