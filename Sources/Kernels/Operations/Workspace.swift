@@ -59,6 +59,7 @@ package final class Workspace {
       }
     }
     compute.pool.run(linear, items: linear.itemCount)
+    linear.end()
   }
 
   // MARK: Rows
