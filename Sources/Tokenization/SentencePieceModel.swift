@@ -9,10 +9,17 @@ struct SentencePieceModel: Sendable {
   private let priorities: [UInt32]
   private let byteTokens: [Int32?]
   private let unknown: Int32?
+  /// Whether no token has a space behind another character. Then nothing merges across the start of a word, and words
+  /// can be encoded one by one with the same result, in memory that stays in cache.
+  private let wordsAreIndependent: Bool
 
   /// `table` finds the normal, unused and user-defined tokens; `byteTokens` are those of type byte.
   init(_ vocabulary: Vocabulary, table: TokenTable, byteTokens: [Int32?]) throws(TokenizerError) {
     self.table = table
+    wordsAreIndependent = !(0..<table.count).contains { id in
+      let token = table.bytes(of: id)
+      return zip(token, token.dropFirst()).contains { $0 != 0x20 && $1 == 0x20 }
+    }
     self.byteTokens = byteTokens
     unknown = vocabulary.unknown.map { Int32($0) }
     guard let scores = vocabulary.scores else { throw .missingKey(key: Vocabulary.Key.scores) }
@@ -56,19 +63,28 @@ struct SentencePieceModel: Sendable {
     bytes.reserveCapacity(limit - start + 1)
     if spacePrefix { bytes.append(0x20) }
     SentencePieceModel.unescaped(text, from: start, to: limit, into: &bytes)
-    encode(bytes.span, &merger, &ids)
+    var wordStart = 0
+    if wordsAreIndependent {
+      for index in 1..<bytes.count where bytes[index] == 0x20 && bytes[index - 1] != 0x20 {
+        encode(bytes.span, wordStart, index, &merger, &ids)
+        wordStart = index
+      }
+    }
+    encode(bytes.span, wordStart, bytes.count, &merger, &ids)
   }
 
-  private func encode(_ text: Span<UInt8>, _ merger: inout SymbolMerger, _ ids: inout [Int32]) {
+  private func encode(
+    _ text: Span<UInt8>, _ start: Int, _ limit: Int, _ merger: inout SymbolMerger, _ ids: inout [Int32]
+  ) {
     merger.symbols.removeAll(keepingCapacity: true)
-    var position = 0
-    while position < text.count {
+    var position = start
+    while position < limit {
       let end = position + text.scalarLength(at: position)
       let id = table.id(of: text, from: position, to: end).map { UInt32($0) } ?? SymbolMerger.noToken
       merger.symbols.append(SymbolMerger.Symbol(start: position, id: id))
       position = end
     }
-    merger.merge(limit: text.count) { left, _, end in
+    merger.merge(limit: limit) { left, _, end in
       guard let id = table.id(of: text, from: left.start, to: end) else { return PairTable.absent }
       return UInt64(priorities[id]) << 32 | UInt64(id)
     }

@@ -81,6 +81,22 @@ struct TokenizerTests {
     #expect(bare != a)
   }
 
+  /// A token with a space inside makes the whole text one word; that must not change what does not hold the token.
+  @Test(arguments: Fixtures.sentencePiece) func wordsOneByOneAreTheWholeText(_ name: String) throws {
+    let tokenizer = try Fixtures.tokenizer(name)
+    var vocabulary = try Fixtures.vocabulary(name)
+    vocabulary.tokens.append("\u{1}▁\u{1}")
+    vocabulary.types?.append(1)
+    vocabulary.scores?.append(0)
+    let whole = try Tokenizer(vocabulary)
+    var random = SplitMix(state: 11)
+    for _ in 0..<500 {
+      let text = random.text() + " " + random.text()
+      let ids = tokenizer.encode(text, addSpecial: false, parseSpecial: false)
+      #expect(whole.encode(text, addSpecial: false, parseSpecial: false) == ids)
+    }
+  }
+
   @Test func phi3SpecialTokensTakeTheWhitespaceBehindThem() throws {
     let tokenizer = try Fixtures.tokenizer("spm-phi3")
     let user = try #require(tokenizer.tokenID(for: "<|user|>"))
@@ -141,7 +157,7 @@ struct TokenizerTests {
     _ name: String
   ) throws {
     let tokenizer = try Fixtures.tokenizer(name)
-    for pattern in ["a", " ", "the", "<", "\n", "é", "7", "ab c", "<|im_end|"] {
+    for pattern in ["a", " ", "the", "<|im_end|", "é"] {
       let text = String(repeating: pattern, count: 1_000_000 / pattern.utf8.count)
       let ids = tokenizer.encode(text, addSpecial: false, parseSpecial: true)
       #expect(tokenizer.decode(ids, skipSpecial: false) == text)
