@@ -3,7 +3,8 @@
 
     python3 Fixtures/chat-templates/generate.py
 
-Needs jinja2 3.1.6. Reads snippets.txt and templates/*.jinja beside it, writes snippets.json and conversations.json.
+Needs jinja2 3.1.6. Reads expressions.txt (a template a line), blocks.txt (templates between lines of ----) and
+templates/*.jinja beside it, writes snippets.json and conversations.json.
 """
 
 import datetime
@@ -151,8 +152,8 @@ def write(name, value):
 
 def main():
     assert jinja2.__version__ == "3.1.6", jinja2.__version__
-    text = (HERE / "snippets.txt").read_text()
-    snippets = [part.removesuffix("\n") for part in text.split("\n----\n") if not part.startswith("####")]
+    snippets = (HERE / "expressions.txt").read_text().removesuffix("\n").split("\n")
+    snippets += (HERE / "blocks.txt").read_text().split("\n----\n")
     cases = [{"template": snippet, **render(snippet, CONTEXT)} for snippet in snippets]
     write("snippets.json", {"context": CONTEXT, "cases": cases})
 

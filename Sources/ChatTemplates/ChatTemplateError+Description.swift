@@ -32,6 +32,21 @@ extension ChatTemplateError: CustomStringConvertible {
   }
 }
 
+extension ChatTemplateError {
+  /// The line in the template; nil when the error is not in a template.
+  public var line: Int? {
+    switch self {
+    case .unexpected(let line, _, _), .invalidSyntax(let line, _), .unknownTag(let line, _),
+      .unknownFilter(let line, _), .unknownTest(let line, _), .unsupported(let line, _),
+      .undefined(let line, _),
+      .invalidOperation(let line, _), .forbidden(let line, _, _), .integerOverflow(let line, _),
+      .raised(let line, _), .limitExceeded(let line, _, _):
+      line
+    case .invalidJSON: nil
+    }
+  }
+}
+
 extension ChatTemplateError.Limit: CustomStringConvertible {
   public var description: String {
     switch self {

@@ -45,13 +45,18 @@ package struct TemplateDate: Sendable, Equatable {
       microsecond: clock.tv_nsec / 1000)
   }
 
-  private static let weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+  private static let weekdays = [
+    "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
+  ]
   private static let months = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+    "November",
     "December",
   ]
 
-  private var isLeapYear: Bool { year.isMultiple(of: 4) && (!year.isMultiple(of: 100) || year.isMultiple(of: 400)) }
+  private var isLeapYear: Bool {
+    year.isMultiple(of: 4) && (!year.isMultiple(of: 100) || year.isMultiple(of: 400))
+  }
 
   /// 1…366
   var dayOfYear: Int {
@@ -67,7 +72,7 @@ package struct TemplateDate: Sendable, Equatable {
   }
 
   /// Python's `strftime` in the C locale. nil for a directive that depends on more than this knows.
-  func formatted(_ format: String) -> String? {
+  package func formatted(_ format: String) -> String? {
     var result = ""
     var scalars = format.unicodeScalars[...]
     while let scalar = scalars.popFirst() {
@@ -78,7 +83,9 @@ package struct TemplateDate: Sendable, Equatable {
       // GNU's `%-d` drops the padding.
       let isUnpadded = scalars.first == "-"
       if isUnpadded { scalars.removeFirst() }
-      guard let directive = scalars.popFirst(), let field = field(directive, isUnpadded: isUnpadded) else { return nil }
+      guard let directive = scalars.popFirst(), let field = field(directive, isUnpadded: isUnpadded) else {
+        return nil
+      }
       result += field
     }
     return result

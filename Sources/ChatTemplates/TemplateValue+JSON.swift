@@ -24,7 +24,9 @@ private struct JSONReader {
     return value
   }
 
-  private func error(_ problem: String) -> ChatTemplateError { .invalidJSON(offset: position, problem: problem) }
+  private func error(_ problem: String) -> ChatTemplateError {
+    .invalidJSON(offset: position, problem: problem)
+  }
 
   private var current: UInt8? { position < bytes.count ? bytes[position] : nil }
 
@@ -59,7 +61,9 @@ private struct JSONReader {
     }
   }
 
-  private mutating func readWord(_ word: String, _ value: TemplateValue) throws(ChatTemplateError) -> TemplateValue {
+  private mutating func readWord(_ word: String, _ value: TemplateValue) throws(ChatTemplateError)
+    -> TemplateValue
+  {
     guard bytes[position...].starts(with: word.utf8) else { throw error("expected '\(word)'") }
     position += word.utf8.count
     return value

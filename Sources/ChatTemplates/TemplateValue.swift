@@ -49,5 +49,7 @@ extension TemplateValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral
   package init(floatLiteral value: Double) { self = .double(value) }
   package init(booleanLiteral value: Bool) { self = .bool(value) }
   package init(arrayLiteral elements: TemplateValue...) { self = .array(elements) }
-  package init(dictionaryLiteral elements: (String, TemplateValue)...) { self = .object(TemplateObject(elements)) }
+  package init(dictionaryLiteral elements: (String, TemplateValue)...) {
+    self = .object(TemplateObject(elements))
+  }
 }

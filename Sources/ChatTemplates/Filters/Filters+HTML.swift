@@ -64,7 +64,10 @@ extension Filters {
     var parts: [RuntimeValue] = []
     for (key, value) in zip(map.keys, map.values) where !value.isNone && !value.isUndefined {
       let name = try interpreter.string(key, of: "xmlattr")
-      guard !name.unicodeScalars.contains(where: { $0.isASCII && $0.isPythonSpace || "/>=".unicodeScalars.contains($0) })
+      guard
+        !name.unicodeScalars.contains(where: {
+          $0.isASCII && $0.isPythonSpace || "/>=".unicodeScalars.contains($0)
+        })
       else { throw interpreter.invalid("an attribute's name cannot be '\(name)'") }
       parts.append(.string("\(try interpreter.escaped(key))=\"\(try interpreter.escaped(value))\""))
     }

@@ -9,7 +9,8 @@ extension Filters {
   }
 
   private static func keys(
-    _ interpreter: Interpreter, _ items: [RuntimeValue], attribute: RuntimeValue?, isCaseSensitive: RuntimeValue?,
+    _ interpreter: Interpreter, _ items: [RuntimeValue], attribute: RuntimeValue?,
+    isCaseSensitive: RuntimeValue?,
     defaultValue: RuntimeValue? = nil
   ) throws(ChatTemplateError) -> [RuntimeValue] {
     let path = try AttributePath(attribute ?? .none, interpreter)
@@ -49,7 +50,9 @@ extension Filters {
     try interpreter.requireDefined(value)
     guard case .map(let map) = value else { throw interpreter.invalid("'dictsort' needs a mapping") }
     let by = arguments[1]?.text ?? "key"
-    guard by == "key" || by == "value" else { throw interpreter.invalid("'dictsort' sorts by 'key' or by 'value'") }
+    guard by == "key" || by == "value" else {
+      throw interpreter.invalid("'dictsort' sorts by 'key' or by 'value'")
+    }
     var keys: [RuntimeValue] = []
     for key in by == "key" ? map.keys : map.values { keys.append(try folded(interpreter, key, arguments[0])) }
     let pairs = MapView(kind: .items, map: map).elements
@@ -90,7 +93,9 @@ extension Filters {
     let keys = try keys(interpreter, items, attribute: arguments[1], isCaseSensitive: arguments[0])
     var seen: Set<HashKey> = []
     var kept: [RuntimeValue] = []
-    for (item, key) in zip(items, keys) where seen.insert(try interpreter.hashKey(key)).inserted { kept.append(item) }
+    for (item, key) in zip(items, keys) where seen.insert(try interpreter.hashKey(key)).inserted {
+      kept.append(item)
+    }
     return .iterator(RuntimeIterator(kept))
   }
 

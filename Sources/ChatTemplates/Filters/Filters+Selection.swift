@@ -21,7 +21,8 @@ extension Filters {
     let items = try interpreter.elements(of: value)
     try interpreter.chargeList(items.count)
     var mapped: [RuntimeValue] = []
-    if arguments.positional.isEmpty, let attribute = arguments.named.first(where: { $0.name == "attribute" }) {
+    if arguments.positional.isEmpty, let attribute = arguments.named.first(where: { $0.name == "attribute" })
+    {
       let path = try AttributePath(attribute.value, interpreter)
       var fallback: RuntimeValue?
       for (name, value) in arguments.named where name != "attribute" {
@@ -30,7 +31,9 @@ extension Filters {
       }
       for item in items { mapped.append(try path.value(of: item, interpreter, defaultValue: fallback)) }
     } else {
-      guard let name = arguments.positional.first?.text else { throw interpreter.invalid("'map' needs a filter's name") }
+      guard let name = arguments.positional.first?.text else {
+        throw interpreter.invalid("'map' needs a filter's name")
+      }
       let rest = Arguments(positional: Array(arguments.positional.dropFirst()), named: arguments.named)
       for item in items { mapped.append(try interpreter.apply(filter: name, to: item, rest)) }
     }
@@ -72,7 +75,9 @@ extension Filters {
     var rest = arguments
     var path: AttributePath?
     if byAttribute {
-      guard let attribute = rest.positional.first else { throw interpreter.invalid("an attribute's name is missing") }
+      guard let attribute = rest.positional.first else {
+        throw interpreter.invalid("an attribute's name is missing")
+      }
       path = try AttributePath(attribute, interpreter)
       rest.positional.removeFirst()
     }

@@ -26,7 +26,8 @@ extension Filters {
   ) throws(ChatTemplateError) -> RuntimeValue {
     if case .iterator = value { throw interpreter.invalid("a generator cannot be walked over backwards") }
     try interpreter.requireDefined(value)
-    return try interpreter.elements(of: value).last ?? .undefined(.note("no last item, the sequence was empty"))
+    return try interpreter.elements(of: value).last
+      ?? .undefined(.note("no last item, the sequence was empty"))
   }
 
   @Sendable
@@ -120,7 +121,8 @@ extension Filters {
   ) throws(ChatTemplateError) -> RuntimeValue {
     var total = arguments[1] ?? .int(0)
     if total.text != nil { throw interpreter.invalid("'sum' does not join strings; use 'join'") }
-    let path = try arguments[0].map { (path) throws(ChatTemplateError) in try AttributePath(path, interpreter) }
+    let path = try arguments[0].map { (path) throws(ChatTemplateError) in try AttributePath(path, interpreter)
+    }
     for item in try interpreter.elements(of: value) {
       try interpreter.charge()
       total = try interpreter.calculate(.add, total, try path?.value(of: item, interpreter) ?? item)

@@ -66,7 +66,9 @@ extension Filters {
     _ interpreter: Interpreter, _ value: RuntimeValue, _ arguments: [RuntimeValue?]
   ) throws(ChatTemplateError) -> RuntimeValue {
     var characters: String?
-    if let argument = arguments[0], !argument.isNone { characters = try interpreter.string(argument, of: "trim") }
+    if let argument = arguments[0], !argument.isNone {
+      characters = try interpreter.string(argument, of: "trim")
+    }
     return try transformed(interpreter, value) { $0.stripped(of: characters) }
   }
 
@@ -77,7 +79,9 @@ extension Filters {
     let old = try interpreter.display(arguments[0] ?? .none)
     let new = try interpreter.display(arguments[1] ?? .none)
     var count = -1
-    if let argument = arguments[2], !argument.isNone { count = try interpreter.integer(argument, of: "replace") }
+    if let argument = arguments[2], !argument.isNone {
+      count = try interpreter.integer(argument, of: "replace")
+    }
     return .string(try interpreter.replacing(old, with: new, in: try interpreter.display(value), count))
   }
 
@@ -114,10 +118,13 @@ extension Filters {
     let length = try interpreter.integer(arguments[0] ?? .int(255), of: "truncate")
     let end = try interpreter.string(arguments[2] ?? .string("..."), of: "truncate")
     var leeway = 5
-    if let argument = arguments[3], !argument.isNone { leeway = try interpreter.integer(argument, of: "truncate") }
+    if let argument = arguments[3], !argument.isNone {
+      leeway = try interpreter.integer(argument, of: "truncate")
+    }
     let endLength = end.unicodeScalars.count
     guard length >= endLength, leeway >= 0 else {
-      throw interpreter.invalid("'truncate' needs a length of at least \(endLength) and a leeway of at least 0")
+      throw interpreter.invalid(
+        "'truncate' needs a length of at least \(endLength) and a leeway of at least 0")
     }
     let count = try interpreter.length(of: value)
     if count <= length.addingReportingOverflow(leeway).partialValue || length > .max - leeway { return value }

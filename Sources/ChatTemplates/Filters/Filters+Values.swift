@@ -31,7 +31,9 @@ extension Filters {
     style.escapesNonASCII = arguments[0]?.isTrue ?? false
     if let indent = arguments[1], !indent.isNone {
       let width = indent.integer ?? 0
-      guard indent.text != nil || indent.integer != nil else { throw interpreter.invalid("'indent' needs an integer") }
+      guard indent.text != nil || indent.integer != nil else {
+        throw interpreter.invalid("'indent' needs an integer")
+      }
       try interpreter.chargeText(width)
       style.indent = indent.text ?? String(repeating: " ", count: Swift.max(0, width))
       style.itemSeparator = ","
@@ -111,10 +113,13 @@ extension Filters {
     try interpreter.requireDefined(value)
     let precision = try interpreter.integer(arguments[0] ?? .int(0), of: "round")
     let method = arguments[1]?.text ?? "common"
-    guard ["common", "ceil", "floor"].contains(method), arguments[1]?.text != nil || arguments[1] == nil else {
+    guard ["common", "ceil", "floor"].contains(method), arguments[1]?.text != nil || arguments[1] == nil
+    else {
       throw interpreter.invalid("'round' rounds 'common', 'ceil' or 'floor'")
     }
-    guard (-22...300).contains(precision) else { throw interpreter.unsupported("rounding to \(precision) places") }
+    guard (-22...300).contains(precision) else {
+      throw interpreter.unsupported("rounding to \(precision) places")
+    }
     guard let number = value.number else { throw interpreter.invalid("'round' needs a number") }
     guard method != "common" else {
       if let integer = value.integer {
@@ -149,7 +154,8 @@ extension Filters {
     let remainder = value % unit
     let twice = remainder.magnitude.multipliedReportingOverflow(by: 2).partialValue
     let awayFromZero = twice > unit || twice == unit && !quotient.isMultiple(of: 2)
-    let (result, overflow) = (quotient + (awayFromZero ? value.signum() : 0)).multipliedReportingOverflow(by: unit)
+    let (result, overflow) = (quotient + (awayFromZero ? value.signum() : 0)).multipliedReportingOverflow(
+      by: unit)
     guard !overflow else { throw interpreter.overflow("'round'") }
     return .int(result)
   }
@@ -179,7 +185,9 @@ extension Filters {
       if digits.first == "0", digits.contains(where: { $0 != "0" && $0 != "_" }) { return .notAnInteger }
     }
     guard let plain = withoutUnderscores(digits), !plain.isEmpty,
-      plain.utf8.allSatisfy({ Character(Unicode.Scalar($0)).hexDigitOrLetterValue.map { $0 < radix } ?? false })
+      plain.utf8.allSatisfy({
+        Character(Unicode.Scalar($0)).hexDigitOrLetterValue.map { $0 < radix } ?? false
+      })
     else { return .notAnInteger }
     return Int(sign + plain, radix: radix).map { .value($0) } ?? .tooLarge
   }

@@ -5,11 +5,11 @@ extension Interpreter {
   /// Fills the `{field!conversion:specification}` places of a text.
   func braceFormat(_ format: String, _ arguments: Arguments) throws(ChatTemplateError) -> String {
     var automatic = 0
-    return try braceFormat(Array(format.unicodeScalars)[...], arguments, &automatic, isNested: false)
+    return try braceFormat(Array(format.unicodeScalars)[...], arguments, &automatic, levels: 2)
   }
 
   private func braceFormat(
-    _ format: ArraySlice<Unicode.Scalar>, _ arguments: Arguments, _ automatic: inout Int, isNested: Bool
+    _ format: ArraySlice<Unicode.Scalar>, _ arguments: Arguments, _ automatic: inout Int, levels: Int
   ) throws(ChatTemplateError) -> String {
     var result = ""
     var rest = format
@@ -27,8 +27,8 @@ extension Interpreter {
         }
         rest = rest.dropFirst(field.count)
         guard rest.popFirst() == "}" else { throw invalid("a '{' in the format is not closed") }
-        guard !isNested else { throw invalid("the format is nested too deep") }
-        let piece = try fill(field, arguments, &automatic)
+        guard levels > 0 else { throw invalid("the format is nested too deep") }
+        let piece = try fill(field, arguments, &automatic, levels: levels - 1)
         try chargeText(result.utf8.count / 16 + piece.utf8.count)
         result += piece
       case "}":
@@ -42,7 +42,7 @@ extension Interpreter {
   }
 
   private func fill(
-    _ field: ArraySlice<Unicode.Scalar>, _ arguments: Arguments, _ automatic: inout Int
+    _ field: ArraySlice<Unicode.Scalar>, _ arguments: Arguments, _ automatic: inout Int, levels: Int
   ) throws(ChatTemplateError) -> String {
     let name = field.prefix { $0 != "!" && $0 != ":" }
     var rest = field.dropFirst(name.count)
@@ -54,10 +54,11 @@ extension Interpreter {
       case "r": value = .string(try representation(of: value))
       default: throw unsupported("this conversion in a format")
       }
-      guard rest.isEmpty || rest.first == ":" else { throw invalid("expected ':' after the conversion in a format") }
+      guard rest.isEmpty || rest.first == ":" else {
+        throw invalid("expected ':' after the conversion in a format")
+      }
     }
-    var automaticInside = automatic
-    let specification = try braceFormat(rest.dropFirst(), arguments, &automaticInside, isNested: true)
+    let specification = try braceFormat(rest.dropFirst(), arguments, &automatic, levels: levels)
     return try formatted(value, specification)
   }
 
@@ -92,7 +93,9 @@ extension Interpreter {
       } else {
         let part = rest.prefix { $0 != "]" }
         rest = rest.dropFirst(part.count)
-        guard mark == "[", rest.popFirst() == "]", !part.isEmpty else { throw invalid("an item in the format is not closed") }
+        guard mark == "[", rest.popFirst() == "]", !part.isEmpty else {
+          throw invalid("an item in the format is not closed")
+        }
         let key = String(scalars: part)
         let index = part.allSatisfy(\.isASCIIDigit) ? Int(key) : nil
         value = try item(index.map { .int($0) } ?? .string(key), of: value)
@@ -176,7 +179,8 @@ extension Interpreter {
       rest.removeFirst()
       let key = String(scalars: rest.prefix { $0 != ")" })
       rest = rest.drop { $0 != ")" }.dropFirst()
-      guard let mapping = source.mapping, case .map(let map) = mapping, let value = map.value(ofText: key) else {
+      guard let mapping = source.mapping, case .map(let map) = mapping, let value = map.value(ofText: key)
+      else {
         throw invalid("the format needs a mapping with the key '\(key)'")
       }
       named = value
@@ -280,6 +284,7 @@ extension Interpreter {
     guard format.alignment == .afterSign else { return format.applied(to: text) }
     let hasSign = integer < 0 || format.sign != "-"
     let missing = max(0, format.width - text.utf8.count)
-    return (hasSign ? text.prefix(1) : "") + String(repeating: "0", count: missing) + text.dropFirst(hasSign ? 1 : 0)
+    return (hasSign ? text.prefix(1) : "") + String(repeating: "0", count: missing)
+      + text.dropFirst(hasSign ? 1 : 0)
   }
 }

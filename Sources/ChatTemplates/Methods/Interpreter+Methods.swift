@@ -77,7 +77,9 @@ extension Interpreter {
       guard !arguments.positional.isEmpty else { throw invalid("'cycle' needs at least one item") }
       return arguments.positional[loop.index % arguments.positional.count]
     }
-    if let last = loop.lastChanged, try equals(.tuple(last), .tuple(arguments.positional)) { return .bool(false) }
+    if let last = loop.lastChanged, try equals(.tuple(last), .tuple(arguments.positional)) {
+      return .bool(false)
+    }
     // The loop would hold itself through its own value: keep only values that cannot.
     for value in arguments.positional {
       if case .loop = value { throw unsupported("'changed' of a loop") }

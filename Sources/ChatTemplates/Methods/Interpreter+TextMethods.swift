@@ -12,11 +12,16 @@ extension Interpreter {
     case "replace":
       let values = try arguments.positionalOnly(2...3, of: name, self)
       let count = values.count > 2 ? try integer(values[2], of: name) : -1
-      return made(try replacing(try string(values[0], of: name), with: try string(values[1], of: name), in: text, count))
+      var new = try string(values[1], of: name)
+      // A method of safe text escapes what it puts in.
+      if case .markup = receiver { new = try escaped(values[1]) }
+      return made(try replacing(try string(values[0], of: name), with: new, in: text, count))
     case "format": return made(try braceFormat(text, arguments))
     case "expandtabs":
       let values = try arguments.bound(to: ["tabsize"], of: name, self)
-      return made(try expandTabs(text, width: try values[0].map { (v) throws(ChatTemplateError) in try integer(v, of: name) } ?? 8))
+      return made(
+        try expandTabs(
+          text, width: try values[0].map { (v) throws(ChatTemplateError) in try integer(v, of: name) } ?? 8))
     default: break
     }
     if let value = try callPlainMethod(name, text, like: receiver, arguments) { return value }
@@ -29,7 +34,9 @@ extension Interpreter {
   ) throws(ChatTemplateError) -> RuntimeValue? {
     let result: RuntimeValue
     let scalars = text.unicodeScalars
-    func all(_ holds: (Unicode.Scalar) -> Bool) -> RuntimeValue { .bool(!scalars.isEmpty && scalars.allSatisfy(holds)) }
+    func all(_ holds: (Unicode.Scalar) -> Bool) -> RuntimeValue {
+      .bool(!scalars.isEmpty && scalars.allSatisfy(holds))
+    }
     switch name {
     case "upper": result = rewrapped(text.pythonUpper(), like: receiver)
     case "lower": result = rewrapped(text.pythonLower(), like: receiver)
@@ -81,16 +88,21 @@ extension Interpreter {
       guard !separator.isEmpty else { throw invalid("an empty separator") }
       let bytes = Array(text.utf8)
       let finder = TextSearch(separator)
-      let match = name == "partition" ? finder.matches(in: bytes, limit: 1) : finder.matchesFromRight(in: bytes, limit: 1)
+      let match =
+        name == "partition"
+        ? finder.matches(in: bytes, limit: 1) : finder.matchesFromRight(in: bytes, limit: 1)
       guard let start = match.first else {
-        return .tuple(name == "partition" ? [made(text), made(""), made("")] : [made(""), made(""), made(text)])
+        return .tuple(
+          name == "partition" ? [made(text), made(""), made("")] : [made(""), made(""), made(text)])
       }
       return .tuple([
         made(String(bytes: bytes[..<start])), made(separator),
         made(String(bytes: bytes[(start + separator.utf8.count)...])),
       ])
     case "join":
-      return made(try join(try elements(of: try arguments.positionalOnly(1...1, of: name, self)[0]), text, strict: true))
+      return made(
+        try join(try elements(of: try arguments.positionalOnly(1...1, of: name, self)[0]), text, strict: true)
+      )
     default:
       return made(try pad(name, text, arguments))
     }
@@ -99,12 +111,16 @@ extension Interpreter {
   // MARK: Arguments
 
   func string(_ value: RuntimeValue, of function: String) throws(ChatTemplateError) -> String {
-    guard let text = value.text else { throw invalid("'\(function)' needs a string, not a \(value.typeName)") }
+    guard let text = value.text else {
+      throw invalid("'\(function)' needs a string, not a \(value.typeName)")
+    }
     return text
   }
 
   func integer(_ value: RuntimeValue, of function: String) throws(ChatTemplateError) -> Int {
-    guard let integer = value.integer else { throw invalid("'\(function)' needs an integer, not a \(value.typeName)") }
+    guard let integer = value.integer else {
+      throw invalid("'\(function)' needs an integer, not a \(value.typeName)")
+    }
     return integer
   }
 
@@ -137,7 +153,8 @@ extension Interpreter {
       let finder = TextSearch(separator)
       let cuts =
         name == "split"
-        ? finder.matches(in: bytes, limit: limit ?? .max) : finder.matchesFromRight(in: bytes, limit: limit ?? .max)
+        ? finder.matches(in: bytes, limit: limit ?? .max)
+        : finder.matchesFromRight(in: bytes, limit: limit ?? .max)
       try chargeList(cuts.count + 1)
       var start = 0
       var parts: [String] = []
@@ -185,7 +202,9 @@ extension Interpreter {
     return String(bytes: result + bytes[start...])
   }
 
-  private func hasAffix(_ name: String, _ text: String, _ arguments: Arguments) throws(ChatTemplateError) -> Bool {
+  private func hasAffix(_ name: String, _ text: String, _ arguments: Arguments) throws(ChatTemplateError)
+    -> Bool
+  {
     let values = try arguments.positionalOnly(1...3, of: name, self)
     let affixes: [RuntimeValue]
     if case .tuple(let list) = values[0] { affixes = list.items } else { affixes = [values[0]] }
@@ -198,14 +217,17 @@ extension Interpreter {
     }
     for affix in affixes {
       let affix = try string(affix, of: name)
-      if name == "startswith" ? part.utf8.starts(with: affix.utf8) : part.utf8.reversed().starts(with: affix.utf8.reversed()) {
+      if name == "startswith"
+        ? part.utf8.starts(with: affix.utf8) : part.utf8.reversed().starts(with: affix.utf8.reversed())
+      {
         return true
       }
     }
     return false
   }
 
-  private func search(_ name: String, _ text: String, _ arguments: Arguments) throws(ChatTemplateError) -> Int {
+  private func search(_ name: String, _ text: String, _ arguments: Arguments) throws(ChatTemplateError) -> Int
+  {
     let values = try arguments.positionalOnly(1...3, of: name, self)
     let wanted = try string(values[0], of: name)
     let scalars = Array(text.unicodeScalars)
@@ -220,17 +242,22 @@ extension Interpreter {
       if wanted.isEmpty {
         found = name.hasPrefix("r") ? end : start
       } else {
-        let match = name.hasPrefix("r") ? finder.matchesFromRight(in: bytes, limit: 1) : finder.matches(in: bytes, limit: 1)
+        let match =
+          name.hasPrefix("r")
+          ? finder.matchesFromRight(in: bytes, limit: 1) : finder.matches(in: bytes, limit: 1)
         // Bytes that begin a scalar, up to the match, count its place.
         found = match.first.map { start + bytes[..<$0].count { $0 & 0xC0 != 0x80 } }
       }
     }
     if isCount { return 0 }
-    if found == nil, name.hasSuffix("index") { throw invalid("the string does not contain what '\(name)' looks for") }
+    if found == nil, name.hasSuffix("index") {
+      throw invalid("the string does not contain what '\(name)' looks for")
+    }
     return found ?? -1
   }
 
-  private func pad(_ name: String, _ text: String, _ arguments: Arguments) throws(ChatTemplateError) -> String {
+  private func pad(_ name: String, _ text: String, _ arguments: Arguments) throws(ChatTemplateError) -> String
+  {
     let values = try arguments.positionalOnly(name == "zfill" ? 1...1 : 1...2, of: name, self)
     let width = try integer(values[0], of: name)
     let filler = values.count > 1 ? try string(values[1], of: name) : " "
@@ -244,7 +271,9 @@ extension Interpreter {
     case "zfill":
       let sign = text.unicodeScalars.first.map { $0 == "+" || $0 == "-" } ?? false
       let zeros = String(repeating: "0", count: missing)
-      return sign ? String(text.unicodeScalars.prefix(1)) + zeros + String(text.unicodeScalars.dropFirst()) : zeros + text
+      return sign
+        ? String(text.unicodeScalars.prefix(1)) + zeros + String(text.unicodeScalars.dropFirst())
+        : zeros + text
     default:
       // CPython puts the odd space on the left when the width is odd.
       let left = missing / 2 + (missing & width & 1)

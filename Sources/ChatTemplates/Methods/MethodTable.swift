@@ -11,7 +11,8 @@ struct MethodTable: Sendable {
   static let internals: Set<String> = [
     "__class__", "__dict__", "__doc__", "__init__", "__module__", "__eq__", "__ne__", "__hash__", "__repr__",
     "__str__", "__len__", "__getattribute__", "__reduce__", "__sizeof__", "__subclasshook__", "__new__",
-    "__setattr__", "__delattr__", "__format__", "__dir__", "__lt__", "__le__", "__gt__", "__ge__", "__init_subclass__",
+    "__setattr__", "__delattr__", "__format__", "__dir__", "__lt__", "__le__", "__gt__", "__ge__",
+    "__init_subclass__",
     "__reduce_ex__",
   ]
 
@@ -31,10 +32,12 @@ struct MethodTable: Sendable {
 
   static let text = MethodTable(
     allowed: [
-      "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "partition", "rpartition", "join", "replace",
+      "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "partition", "rpartition", "join",
+      "replace",
       "removeprefix", "removesuffix", "startswith", "endswith", "find", "rfind", "index", "rindex", "count",
       "upper", "lower", "title", "capitalize", "swapcase", "casefold", "isdigit", "isdecimal", "isnumeric",
-      "isalpha", "isalnum", "isspace", "isupper", "islower", "istitle", "isascii", "isprintable", "isidentifier",
+      "isalpha", "isalnum", "isspace", "isupper", "islower", "istitle", "isascii", "isprintable",
+      "isidentifier",
       "zfill", "center", "ljust", "rjust", "expandtabs", "format",
     ],
     leftOut: ["encode", "format_map", "maketrans", "translate"])
@@ -54,7 +57,8 @@ struct MethodTable: Sendable {
 
   static let integer = MethodTable(
     leftOut: [
-      "real", "imag", "numerator", "denominator", "conjugate", "bit_length", "bit_count", "to_bytes", "from_bytes",
+      "real", "imag", "numerator", "denominator", "conjugate", "bit_length", "bit_count", "to_bytes",
+      "from_bytes",
       "as_integer_ratio",
     ])
 

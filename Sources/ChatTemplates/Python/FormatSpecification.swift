@@ -95,7 +95,8 @@ struct FormatSpecification {
     guard type == nil || precision == nil, precision == nil else { return nil }
     let digits = String(value.magnitude, radix: radix, uppercase: type == "X")
     let mark = signText(isNegative: value < 0) + (isAlternate ? prefix : "")
-    return padded(sign: mark, digits: grouped(digits, every: radix == 10 ? 3 : 4), alignment: alignment ?? .right)
+    return padded(
+      sign: mark, digits: grouped(digits, every: radix == 10 ? 3 : 4), alignment: alignment ?? .right)
   }
 
   /// nil for a type that does not format floats.
@@ -138,7 +139,8 @@ struct FormatSpecification {
   private static func scientific(_ digits: String, _ exponent: Int, keepsPoint: Bool) -> String {
     let tail = digits.dropFirst()
     let magnitude = String(abs(exponent))
-    return digits.prefix(1) + (tail.isEmpty && !keepsPoint ? "" : "." + tail) + "e" + (exponent < 0 ? "-" : "+")
+    return digits.prefix(1) + (tail.isEmpty && !keepsPoint ? "" : "." + tail) + "e"
+      + (exponent < 0 ? "-" : "+")
       + (magnitude.count < 2 ? "0" : "") + magnitude
   }
 

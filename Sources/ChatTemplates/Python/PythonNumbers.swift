@@ -13,7 +13,7 @@ func realPower(_ left: Double, _ right: Double) -> Double { pow(left, right) }
 
 extension Double {
   /// Python's `repr`: the shortest digits that read back as the same number, `1.0`, `1e+16`, `1e-05`.
-  var pythonText: String {
+  package var pythonText: String {
     if isNaN { return "nan" }
     if isInfinite { return self < 0 ? "-inf" : "inf" }
     let sign = self.sign == .minus ? "-" : ""
@@ -72,7 +72,7 @@ extension Double {
   }
 
   /// C's `%.*f` of the magnitude: rounded half to even at `places` digits after the point.
-  func fixedDigits(places: Int) -> String {
+  package func fixedDigits(places: Int) -> String {
     let (digits, scale) = exactDecimal
     let kept = digits.count - scale + places
     var rounded = Self.rounded(digits, keeping: kept)

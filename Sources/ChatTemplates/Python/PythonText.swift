@@ -106,7 +106,9 @@ extension String {
   private func mapScalars(_ transform: (Unicode.Scalar) -> String) -> String {
     var result = ""
     result.reserveCapacity(utf8.count)
-    for scalar in unicodeScalars { result.unicodeScalars.append(contentsOf: transform(scalar).unicodeScalars) }
+    for scalar in unicodeScalars {
+      result.unicodeScalars.append(contentsOf: transform(scalar).unicodeScalars)
+    }
     return result
   }
 
@@ -154,8 +156,7 @@ extension String {
     trim()
     while !rest.isEmpty {
       if let limit, words.count == limit {
-        words.append(fromRight ? String(rest) : String(rest).stripped(leading: false))
-        if fromRight { words[words.count - 1] = words[words.count - 1].stripped(trailing: false) }
+        words.append(String(rest))
         break
       }
       if fromRight {

@@ -43,6 +43,7 @@ struct TextSearch {
   /// As `matches`, chosen from the right.
   func matchesFromRight(in bytes: [UInt8], limit: Int = .max) -> [Int] {
     let mirrored = TextSearch(bytes: pattern.reversed())
-    return mirrored.matches(in: bytes.reversed(), limit: limit).map { bytes.count - $0 - pattern.count }.reversed()
+    return mirrored.matches(in: bytes.reversed(), limit: limit).map { bytes.count - $0 - pattern.count }
+      .reversed()
   }
 }

@@ -10,7 +10,8 @@ struct Arguments {
     to parameters: [String], required: Int = 0, of function: String, _ interpreter: Interpreter
   ) throws(ChatTemplateError) -> [RuntimeValue?] {
     guard positional.count <= parameters.count else {
-      throw interpreter.invalid("'\(function)' takes at most \(parameters.count) arguments, not \(positional.count)")
+      throw interpreter.invalid(
+        "'\(function)' takes at most \(parameters.count) arguments, not \(positional.count)")
     }
     var values: [RuntimeValue?] = Array(repeating: nil, count: parameters.count)
     for (index, value) in positional.enumerated() { values[index] = value }

@@ -18,7 +18,9 @@ extension Interpreter {
         return found
       }
     case .list(let list), .tuple(let list):
-      if let index = key.integer, let place = place(index, count: list.items.count) { return list.items[place] }
+      if let index = key.integer, let place = place(index, count: list.items.count) {
+        return list.items[place]
+      }
     case .string(let text), .markup(let text):
       if let index = key.integer {
         try charge(text.utf8.count / 16)
@@ -46,7 +48,8 @@ extension Interpreter {
     if case .markup = value { .markup(text) } else { .string(text) }
   }
 
-  private func ownAttribute(_ name: String, of value: RuntimeValue) throws(ChatTemplateError) -> RuntimeValue? {
+  private func ownAttribute(_ name: String, of value: RuntimeValue) throws(ChatTemplateError) -> RuntimeValue?
+  {
     switch value {
     case .undefined(let reason): throw undefinedError(reason)
     case .namespace(let namespace): return namespace.attributes.value(ofText: name)

@@ -107,7 +107,9 @@ extension Interpreter {
     var bounds: [Int] = []
     for value in values {
       try requireDefined(value)
-      guard let bound = value.integer else { throw invalid("'range' needs integers, not a \(value.typeName)") }
+      guard let bound = value.integer else {
+        throw invalid("'range' needs integers, not a \(value.typeName)")
+      }
       bounds.append(bound)
     }
     let (start, stop) = bounds.count == 1 ? (0, bounds[0]) : (bounds[0], bounds[1])

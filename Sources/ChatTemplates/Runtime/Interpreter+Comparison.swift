@@ -29,7 +29,8 @@ extension Interpreter {
     case (.view(let first), .view(let second)): return try equals(first, second)
     case (.range(let first), .range(let second)):
       guard first.count == second.count else { return false }
-      return first.count == 0 || first.start == second.start && (first.count == 1 || first.step == second.step)
+      return first.count == 0
+        || first.start == second.start && (first.count == 1 || first.step == second.step)
     default:
       if let first = left.text, let second = right.text {
         try charge(min(first.utf8.count, second.utf8.count) / 16)
@@ -74,7 +75,9 @@ extension Interpreter {
 
   /// Negative, zero or positive; nil when either is no number. NaN is unlike anything.
   private func compareNumbers(_ left: RuntimeValue, _ right: RuntimeValue) -> Int? {
-    if let first = left.integer, let second = right.integer { return first < second ? -1 : (first > second ? 1 : 0) }
+    if let first = left.integer, let second = right.integer {
+      return first < second ? -1 : (first > second ? 1 : 0)
+    }
     guard let first = left.number, let second = right.number else { return nil }
     // An integer beyond 2^53 is compared exactly, not as the double nearest to it.
     if let integer = left.integer { return compare(integer, second) }

@@ -120,7 +120,9 @@ extension Interpreter {
   }
 
   @inline(never)
-  private func evaluateConcatenation(_ parts: [Expression], line: Int) throws(ChatTemplateError) -> RuntimeValue {
+  private func evaluateConcatenation(_ parts: [Expression], line: Int) throws(ChatTemplateError)
+    -> RuntimeValue
+  {
     var text = ""
     for part in parts {
       let piece = try display(try evaluate(part))
@@ -132,7 +134,8 @@ extension Interpreter {
   }
 
   @inline(never)
-  private func evaluateTest(_ value: Expression, _ call: FilterCall) throws(ChatTemplateError) -> RuntimeValue {
+  private func evaluateTest(_ value: Expression, _ call: FilterCall) throws(ChatTemplateError) -> RuntimeValue
+  {
     guard let test = ValueTest.table[call.name] else { throw .unknownTest(line: call.line, name: call.name) }
     let value = try evaluate(value)
     let arguments = try evaluate(call.arguments)

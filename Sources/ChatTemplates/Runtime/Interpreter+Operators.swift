@@ -7,8 +7,7 @@ extension Interpreter {
       try chargeText(first.utf8.count + second.utf8.count)
       return .string(first + second)
     case (.modulo, .string(let format), let values):
-      // A string takes any right operand, an undefined one too, as in Python.
-      if case .undefined(let reason) = values { throw undefinedError(reason) }
+      // A format takes any right operand, an undefined one too.
       return .string(try percentFormat(format, values))
     default: break
     }
@@ -24,7 +23,9 @@ extension Interpreter {
     throw invalid("'\(operation.rawValue)' does not apply to a \(left.typeName) and a \(right.typeName)")
   }
 
-  private func concatenate(_ left: RuntimeValue, _ right: RuntimeValue) throws(ChatTemplateError) -> RuntimeValue? {
+  private func concatenate(_ left: RuntimeValue, _ right: RuntimeValue) throws(ChatTemplateError)
+    -> RuntimeValue?
+  {
     switch (left, right) {
     case (.list(let first), .list(let second)):
       try chargeList(first.items.count + second.items.count)
@@ -40,7 +41,9 @@ extension Interpreter {
     }
   }
 
-  private func repeated(_ left: RuntimeValue, _ right: RuntimeValue) throws(ChatTemplateError) -> RuntimeValue? {
+  private func repeated(_ left: RuntimeValue, _ right: RuntimeValue) throws(ChatTemplateError)
+    -> RuntimeValue?
+  {
     guard let times = (left.integer ?? right.integer).map({ max(0, $0) }) else { return nil }
     let value = left.integer == nil ? left : right
     switch value {
@@ -61,7 +64,9 @@ extension Interpreter {
 
   // MARK: Numbers
 
-  private func calculate(_ operation: BinaryOperator, _ left: Int, _ right: Int) throws(ChatTemplateError) -> RuntimeValue {
+  private func calculate(_ operation: BinaryOperator, _ left: Int, _ right: Int) throws(ChatTemplateError)
+    -> RuntimeValue
+  {
     let result: (partialValue: Int, overflow: Bool)
     switch operation {
     case .add: result = left.addingReportingOverflow(right)
@@ -135,7 +140,9 @@ extension Interpreter {
         throw unsupported("a complex number")
       }
       let result = realPower(left, right)
-      guard result.isFinite || !left.isFinite || !right.isFinite else { throw invalid("the power is too large") }
+      guard result.isFinite || !left.isFinite || !right.isFinite else {
+        throw invalid("the power is too large")
+      }
       return .double(result)
     }
   }

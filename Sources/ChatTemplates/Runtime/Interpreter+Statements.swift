@@ -76,7 +76,8 @@ extension Interpreter {
       items = kept
     }
     guard !items.isEmpty else {
-      return try withScope(Scope(parent: scope)) { () throws(ChatTemplateError) in try execute(loop.otherwise) }
+      return try withScope(Scope(parent: scope)) { () throws(ChatTemplateError) in try execute(loop.otherwise)
+      }
     }
     let state = LoopState(items: items)
     for (index, item) in items.enumerated() {
@@ -111,7 +112,9 @@ extension Interpreter {
     return .normal
   }
 
-  private func executeFilterBlock(_ filters: [FilterCall], body: [Statement]) throws(ChatTemplateError) -> Flow {
+  private func executeFilterBlock(_ filters: [FilterCall], body: [Statement]) throws(ChatTemplateError)
+    -> Flow
+  {
     let inner = Scope(parent: scope)
     let (text, flow) = try capture { () throws(ChatTemplateError) in
       try withScope(inner) { () throws(ChatTemplateError) in try execute(body) }

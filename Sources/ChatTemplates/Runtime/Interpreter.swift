@@ -138,15 +138,20 @@ final class Interpreter {
 
   func invalid(_ problem: String) -> ChatTemplateError { .invalidOperation(line: line, problem: problem) }
 
-  func overflow(_ operation: String) -> ChatTemplateError { .integerOverflow(line: line, operation: operation) }
+  func overflow(_ operation: String) -> ChatTemplateError {
+    .integerOverflow(line: line, operation: operation)
+  }
 
-  func unsupported(_ construct: String) -> ChatTemplateError { .unsupported(line: line, construct: construct) }
+  func unsupported(_ construct: String) -> ChatTemplateError {
+    .unsupported(line: line, construct: construct)
+  }
 
   /// The error of using an undefined value.
   func undefinedError(_ reason: RuntimeValue.MissingReason) -> ChatTemplateError {
     switch reason {
     case .variable(let name): .undefined(line: line, reason: "'\(name)' is undefined")
-    case .attribute(let name, let type): .undefined(line: line, reason: "a \(type) has no attribute '\(name)'")
+    case .attribute(let name, let type):
+      .undefined(line: line, reason: "a \(type) has no attribute '\(name)'")
     case .item(let type): .undefined(line: line, reason: "a \(type) has no such item")
     case .note(let text): .undefined(line: line, reason: text)
     case .forbidden(let name, let type): .forbidden(line: line, attribute: name, type: type)

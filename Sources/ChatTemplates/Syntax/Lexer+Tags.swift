@@ -98,7 +98,9 @@ extension Lexer {
       }
     }
     let text = String(scalars: source[digitsStart..<end].lazy.filter { $0 != "_" })
-    guard let value = Int(text, radix: radix) else { throw .integerOverflow(line: line, operation: "'\(text)'") }
+    guard let value = Int(text, radix: radix) else {
+      throw .integerOverflow(line: line, operation: "'\(text)'")
+    }
     append(.integer(value), line: line)
     position = end
   }

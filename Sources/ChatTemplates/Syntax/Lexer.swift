@@ -79,7 +79,9 @@ struct Lexer {
   func matches(_ text: StaticString, at index: Int) -> Bool {
     let count = text.utf8CodeUnitCount
     guard index + count <= source.count else { return false }
-    for offset in 0..<count where source[index + offset].value != UInt32(text.utf8Start[offset]) { return false }
+    for offset in 0..<count where source[index + offset].value != UInt32(text.utf8Start[offset]) {
+      return false
+    }
     return true
   }
 
@@ -174,7 +176,8 @@ struct Lexer {
     var index = position
     while !matches("#}", at: index) {
       guard index < source.count else {
-        throw .unexpected(line: openLine, found: "the end of the template", expected: "'#}' to close the comment")
+        throw .unexpected(
+          line: openLine, found: "the end of the template", expected: "'#}' to close the comment")
       }
       index += 1
     }

@@ -122,7 +122,9 @@ extension Parser {
     if isSymbol(.subtract) || isSymbol(.add) {
       let negates = isSymbol(.subtract)
       advance()
-      let operand = try nested { (parser) throws(ChatTemplateError) in try parser.parseUnary(allowsFilters: false) }
+      let operand = try nested { (parser) throws(ChatTemplateError) in
+        try parser.parseUnary(allowsFilters: false)
+      }
       value = try make(negates ? .negate(operand) : .plus(operand), line: line, above: operand.height)
     } else {
       value = try parsePrimary()

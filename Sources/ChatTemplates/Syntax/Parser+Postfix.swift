@@ -73,7 +73,9 @@ extension Parser {
     try expect(.leftParenthesis)
     var arguments = ArgumentList()
     func ensure(_ isValid: Bool) throws(ChatTemplateError) {
-      guard isValid else { throw .invalidSyntax(line: line, problem: "the arguments of a call are out of order") }
+      guard isValid else {
+        throw .invalidSyntax(line: line, problem: "the arguments of a call are out of order")
+      }
     }
     while !isSymbol(.rightParenthesis) {
       if skip(.multiply) {

@@ -117,7 +117,8 @@ extension Parser {
     toleratesMissingFilters = false
     defer { toleratesMissingFilters = saved }
     let filters = try parseFilterCalls()
-    return .assignBlock(target, filters: filters, body: try parseInnerBlock(until: "endset", isFunction: false))
+    return .assignBlock(
+      target, filters: filters, body: try parseInnerBlock(until: "endset", isFunction: false))
   }
 
   private func assigns(_ target: Target, _ name: String) -> Bool {
@@ -170,7 +171,9 @@ extension Parser {
       usesPositionalRest: found.contains("varargs") && !names.contains("varargs"))
   }
 
-  private mutating func parseParameters() throws(ChatTemplateError) -> [(name: String, defaultValue: Expression?)] {
+  private mutating func parseParameters() throws(ChatTemplateError) -> [(
+    name: String, defaultValue: Expression?
+  )] {
     var parameters: [(name: String, defaultValue: Expression?)] = []
     try expect(.leftParenthesis)
     while !isSymbol(.rightParenthesis) {
@@ -183,7 +186,8 @@ extension Parser {
       if skip(.assign) {
         parameters.append((name, try parseExpression()))
       } else if parameters.last?.defaultValue != nil {
-        throw .invalidSyntax(line: line, problem: "the parameter '\(name)' needs a default, like those before it")
+        throw .invalidSyntax(
+          line: line, problem: "the parameter '\(name)' needs a default, like those before it")
       } else {
         parameters.append((name, nil))
       }
