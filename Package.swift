@@ -55,6 +55,12 @@ let package = Package(
       dependencies: [
         "GGUF", "Kernels", "Tokenization", "ChatTemplates", "Transformer", "LoRA", "Mullama", "TestSupport",
       ]),
+    .testTarget(
+      name: "MullamaCLITests",
+      dependencies: [
+        "mullama", "GGUF", "Kernels", "Transformer", "LoRA", "Mullama", "TestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
   ] + instructionSetTargets,
   swiftLanguageModes: [.v6]
 )

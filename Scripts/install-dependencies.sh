@@ -14,7 +14,7 @@ check_swift() {
   command -v swift >/dev/null ||
     fail "swift is not on the PATH; install Swift $required_major.$required_minor or later from https://www.swift.org/install"
   local version
-  version=$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9]+\.[0-9]+).*/\1/p' | head -1)
+  version=$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9]+\.[0-9]+).*/\1/p' | head -1 || true)
   [[ $version =~ ^[0-9]+\.[0-9]+$ ]] || fail "the version of $(command -v swift) cannot be read"
   local major=${version%.*} minor=${version#*.}
   if ((major < required_major || (major == required_major && minor < required_minor))); then

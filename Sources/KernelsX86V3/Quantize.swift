@@ -40,7 +40,9 @@ private struct Block32 {
 
 @inline(__always) private func sumOfLanes(_ v: SIMD16<Int16>) -> Float {
   let pairs = _mm256_madd_epi16(unsafeBitCast(v, to: I256.self), splat16(1))
-  return Float(unsafeBitCast(pairs, to: SIMD8<Int32>.self).wrappedSum())
+  let four = _mm_add_epi32(pairs.lowHalf, pairs.highHalf)
+  let lanes = unsafeBitCast(four, to: SIMD4<Int32>.self)
+  return Float(lanes.x &+ lanes.y &+ lanes.z &+ lanes.w)
 }
 
 /// Quantizes `count` floats (a multiple of 32) to 16 bits: `x ≈ scale × q`.
@@ -83,8 +85,10 @@ public func quantize8(
     let scale = reach / 127
     let values = floats.rounded(center: center, inverse: reach > 0 ? 127 / reach : 0)
     centers[block] = center
-    let bytes = SIMD32<Int8>(truncatingIfNeeded: values)
-    UnsafeMutableRawPointer(q + 32 * block).storeBytes(of: bytes, as: SIMD32<Int8>.self)
+    let packed = _mm256_packs_epi16(
+      unsafeBitCast(values.lowHalf, to: I256.self), unsafeBitCast(values.highHalf, to: I256.self))
+    UnsafeMutableRawPointer(q + 32 * block).storeBytes(
+      of: I256(packed.x, packed.z, packed.y, packed.w), as: I256.self)
     let first = scale * sumOfLanes(values.lowHalf), second = scale * sumOfLanes(values.highHalf)
     scales[block] = scale
     sums32[block] = first + second

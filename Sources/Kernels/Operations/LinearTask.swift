@@ -68,6 +68,9 @@ final class LinearTask: PoolTask {
     self.runs = runs
   }
 
+  /// Lets go of the batch's runs: as long as two hold them, the batch cannot be emptied in place.
+  func end() { runs = [] }
+
   func add(_ operand: LinearOperand, _ output: Matrix) {
     precondition(operand.weight.columns == input.columns && output.columns == operand.weight.rows)
     precondition(tokens <= output.rows)

@@ -26,7 +26,7 @@ struct Generation {
     // The last token generated need not be evaluated, so one more than the context holds.
     limit = min(options.maxTokens ?? .max, session.capacity - self.prompt.count + 1)
     sampler = try Sampler(options.sampling, vocabularyCount: model.vocabularySize)
-    detokenizer = StreamingDecoder(model.tokenizer)
+    detokenizer = StreamingDecoder(model.tokenizer, continuing: !prompt.beginsAnswer)
     matcher = StopMatcher(options.stop)
     for token in self.prompt { sampler.accept(token) }
   }
@@ -39,7 +39,10 @@ struct Generation {
     var reason = FinishReason.length
     while tokens.count < limit {
       if Task.isCancelled { throw CancellationError() }
-      let token = try session.withLogits { try sampler.sample($0) }
+      let token = try session.withLogits { logits in
+        var span = logits.mutableSpan
+        return try sampler.sample(&span)
+      }
       if !options.ignoresEnd, model.tokenizer.isEndOfGeneration(token) {
         reason = .stop
         break
@@ -52,7 +55,7 @@ struct Generation {
       }
       if tokens.count < limit { try session.decode(token) }
     }
-    if !matcher.hasMatched {
+    if matcher.match == nil {
       _ = emit(matcher.feed(detokenizer.finish()), onText)
       let rest = matcher.finish()
       if !rest.isEmpty {
@@ -71,7 +74,7 @@ struct Generation {
       text += piece
       onText(piece)
     }
-    return matcher.hasMatched
+    return matcher.match != nil
   }
 }
 

@@ -9,6 +9,14 @@ public enum Prompt: Sendable, Equatable {
   /// Text exactly as it is. Control tokens in it are recognised.
   case raw(String)
   case tokens([Int32])
+
+  /// Does what follows stand by itself (an answer), rather than go on in the middle of a text?
+  var beginsAnswer: Bool {
+    switch self {
+    case .text, .chat: true
+    case .raw, .tokens: false
+    }
+  }
 }
 
 /// One message of a conversation.
@@ -27,11 +35,12 @@ extension Model {
     case .chat(let messages):
       guard let chatTemplate else { throw ModelError.noChatTemplate(file: path) }
       let text = try chatTemplate.render(
-        messages: messages, addGenerationPrompt: true, bosToken: tokenizer.text(of: tokenizer.bos),
-        eosToken: tokenizer.text(of: tokenizer.eos))
+        messages: messages, addGenerationPrompt: true, bosToken: tokenizer.bos.map(text(of:)), eosToken: tokenizer.eos.map(text(of:)))
       return encodeRendered(text)
     }
   }
+
+  private func text(of token: Int32) -> String { String(decoding: tokenizer.bytes(of: token), as: UTF8.self) }
 
   /// A rendered template has its control tokens in it: the beginning of sequence is not to come twice.
   private func encodeRendered(_ text: String) -> [Int32] {

@@ -45,7 +45,7 @@ public final class Model: Sendable {
     case .fast: table = try .best(environment: getenv("MULLAMA_KERNELS").map { String(cString: $0) })
     }
     decoder = try Decoder(file, compute: Compute(table: table, threads: options.threads))
-    tokenizer = try Tokenizer(metadata: file.metadata)
+    tokenizer = try Tokenizer(file.metadata)
     guard tokenizer.vocabularyCount <= decoder.hyperparameters.vocabularySize else {
       throw ModelError.vocabularyMismatch(
         file: file.path, tokens: tokenizer.vocabularyCount, rows: decoder.hyperparameters.vocabularySize)

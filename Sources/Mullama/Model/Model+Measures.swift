@@ -1,0 +1,34 @@
+import GGUF
+import Kernels
+import Transformer
+
+extension Model {
+  /// A sequence with the adapters that are applied now, evaluated step by step by its caller.
+  ///
+  /// - Throws: `ModelError` if an option is out of range.
+  package func makeSession(_ options: ContextOptions) throws(ModelError) -> Session {
+    let capacity = try contextLength(options)
+    return Session(decoder, adapters: boundAdapters, capacity: capacity, batchSize: options.batchSize)
+  }
+
+  /// Bytes of weights that decoding one token reads: all but the embedding, of which it reads one row, unless the
+  /// embedding is the output matrix too.
+  package var weightBytesPerToken: Int {
+    let isTied = decoder.file.tensor("output.weight") == nil
+    return decoder.file.tensors.reduce(0) { sum, tensor in
+      tensor.name == "token_embd.weight" && !isTied ? sum : sum + tensor.byteCount
+    }
+  }
+
+  /// Bytes of the keys and values of a sequence, or `Int.max` where that overflows.
+  package func cacheByteCount(positions: Int) -> Int {
+    let h = decoder.hyperparameters
+    let elementBytes = kernels == KernelTable.reference.name ? 4 : 2
+    let perPosition = 2 * h.layerCount * h.kvLength * elementBytes
+    let (bytes, overflow) = perPosition.multipliedReportingOverflow(by: positions)
+    return overflow ? .max : bytes
+  }
+
+  /// What begins each sequence, where the model wants it so.
+  package var beginToken: Int32? { tokenizer.addsBOS ? tokenizer.bos : nil }
+}

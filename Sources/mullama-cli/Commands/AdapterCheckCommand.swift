@@ -1,0 +1,49 @@
+import ArgumentParser
+import Mullama
+
+/// `mullama adapter check`: does an adapter fit a model?
+struct AdapterCheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Says whether an adapter fits a model, and all that does not.",
+    discussion: """
+      mullama adapter check style.gguf --base model.gguf
+
+      The exit code is 0 if it fits, else 1.
+      """)
+
+  @Argument(help: "Path of a LoRA adapter.")
+  var adapter: String
+
+  @Option(help: "Path of the GGUF model.")
+  var base: String
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func run() throws {
+    let adapter = try LoRAAdapter.load(self.adapter)
+    let model = try ModelArguments.load(base, options: ModelOptions(threads: 1))
+    let problems = adapter.problems(with: model)
+    if json {
+      let result: JSONValue = [
+        "adapter": .string(adapter.path), "base": .string(model.path), "fits": .bool(problems.isEmpty),
+        "targets": .integer(adapter.targets.count),
+        "problems": .array(problems.map { .string($0.description) }),
+      ]
+      OutputStream.results.writeLine(result.text)
+    } else if problems.isEmpty {
+      let tensors = Wording.plural(adapter.targets.count, "tensor")
+      OutputStream.results.writeLine(
+        Wording.printable("\(adapter.path) fits \(model.path): it changes \(tensors)"))
+    } else {
+      let problem = Wording.plural(problems.count, "problem")
+      OutputStream.results.writeLine(
+        Wording.printable("\(adapter.path) does not fit \(model.path): \(problem)"))
+      for problem in problems {
+        OutputStream.results.writeLine("  " + Wording.printable(problem.description))
+      }
+    }
+    if !problems.isEmpty { throw ExitCode(1) }
+  }
+}

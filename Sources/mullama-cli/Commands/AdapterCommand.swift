@@ -1,0 +1,10 @@
+import ArgumentParser
+
+/// `mullama adapter`: what can be done with adapters alone.
+struct AdapterCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "adapter",
+    abstract: "Looks at LoRA adapters.",
+    discussion: "mullama adapter check style.gguf --base model.gguf",
+    subcommands: [AdapterInspectCommand.self, AdapterCheckCommand.self])
+}

@@ -1,0 +1,164 @@
+import Mullama
+
+/// What `inspect` tells of a file, for people and for programs.
+struct InspectReport {
+  private let summary: FileSummary
+  private let adapter: LoRAAdapter?
+  private let listsTensors: Bool
+  private let listsMetadata: Bool
+
+  init(_ summary: FileSummary, adapter: LoRAAdapter?, listsTensors: Bool = false, listsMetadata: Bool = false)
+  {
+    self.summary = summary
+    self.adapter = adapter
+    self.listsTensors = listsTensors
+    self.listsMetadata = listsMetadata
+  }
+
+  var text: String {
+    var facts = Table(alignments: [.left, .left])
+    facts.append("file", summary.path)
+    if let name = summary.name { facts.append("name", name) }
+    facts.append("kind", adapter == nil ? summary.kind : "LoRA adapter")
+    facts.append("architecture", summary.architecture ?? "not said")
+    if let adapter { describe(adapter, &facts) } else { describeModel(&facts) }
+    var output = facts.text()
+    if let adapter { output += "\n" + modules(adapter) }
+    output += "\n" + typeTable
+    if listsTensors { output += "\n" + tensorTable }
+    if listsMetadata { output += "\n" + metadataTable }
+    return output
+  }
+
+  private func describeModel(_ facts: inout Table) {
+    facts.append(
+      "size",
+      "\(Wording.bytes(summary.byteCount)), \(Wording.count(summary.weightCount)) parameters, GGUF version \(summary.version)"
+    )
+    func add(_ title: String, _ number: Int?) {
+      if let number { facts.append(title, "\(number)") }
+    }
+    add("context", summary.contextLength)
+    add("layers", summary.layerCount)
+    add("embedding", summary.embeddingLength)
+    add("feed-forward", summary.feedForwardLength)
+    if let heads = summary.headCount {
+      facts.append("heads", "\(heads)" + (summary.kvHeadCount.map { ", \($0) for keys and values" } ?? ""))
+    }
+    add("vocabulary", summary.vocabularySize)
+    facts.append("tokenizer", summary.tokenizer ?? "none")
+    facts.append("chat template", summary.hasChatTemplate ? "yes" : "no")
+  }
+
+  private func describe(_ adapter: LoRAAdapter, _ facts: inout Table) {
+    facts.append(
+      "size", "\(Wording.bytes(summary.byteCount)), \(Wording.count(summary.weightCount)) parameters")
+    facts.append("rank", Self.range(adapter.ranks))
+    facts.append("alpha", adapter.alpha.map { "\($0)" } ?? "none: the scale is the user's alone")
+    if let task = adapter.taskName { facts.append("task", task) }
+    facts.append("content hash", adapter.contentHash)
+  }
+
+  private func modules(_ adapter: LoRAAdapter) -> String {
+    var table = Table([
+      ("module", .left), ("tensors", .right), ("rank", .right), ("types", .left), ("bytes", .right),
+    ])
+    for module in adapter.modules {
+      table.append(
+        module.name, "\(module.count)", Self.range(module.ranks), module.types.joined(separator: ", "),
+        Wording.bytes(module.byteCount))
+    }
+    return table.text()
+  }
+
+  private var typeTable: String {
+    var table = Table([("type", .left), ("tensors", .right), ("weights", .right), ("bytes", .right)])
+    for share in summary.types {
+      table.append(
+        share.type, "\(share.tensorCount)", Wording.count(share.weightCount), Wording.bytes(share.byteCount))
+    }
+    return table.text()
+  }
+
+  private var tensorTable: String {
+    var table = Table([("tensor", .left), ("type", .left), ("shape", .left), ("bytes", .right)])
+    for tensor in summary.tensors {
+      table.append(
+        tensor.name, tensor.type, tensor.dimensions.map(String.init).joined(separator: " × "),
+        Wording.bytes(tensor.byteCount))
+    }
+    return table.text()
+  }
+
+  private var metadataTable: String {
+    var table = Table([("key", .left), ("type", .left), ("value", .left)])
+    for entry in summary.metadata { table.append(entry.key, entry.type, entry.value) }
+    return table.text()
+  }
+
+  static func range(_ range: ClosedRange<Int>) -> String {
+    range.lowerBound == range.upperBound ? "\(range.lowerBound)" : "\(range.lowerBound)–\(range.upperBound)"
+  }
+}
+
+extension InspectReport {
+  var json: JSONValue {
+    var members: [JSONValue.Member] = []
+    func add(_ key: String, _ value: JSONValue) { members.append(JSONValue.Member(key: key, value: value)) }
+    add("file", .string(summary.path))
+    add("kind", .string(summary.kind))
+    add("name", .optional(summary.name) { .string($0) })
+    add("architecture", .optional(summary.architecture) { .string($0) })
+    add("bytes", .integer(summary.byteCount))
+    add("parameters", .integer(summary.weightCount))
+    add("gguf_version", .integer(summary.version))
+    if let adapter {
+      add("alpha", .optional(adapter.alpha) { .number($0) })
+      add("ranks", [.integer(adapter.ranks.lowerBound), .integer(adapter.ranks.upperBound)])
+      add("task", .optional(adapter.taskName) { .string($0) })
+      add("content_hash", .string(adapter.contentHash))
+      add("modules", .array(adapter.modules.map(Self.json)))
+    } else {
+      add("context_length", .optional(summary.contextLength) { .integer($0) })
+      add("layers", .optional(summary.layerCount) { .integer($0) })
+      add("embedding_length", .optional(summary.embeddingLength) { .integer($0) })
+      add("feed_forward_length", .optional(summary.feedForwardLength) { .integer($0) })
+      add("heads", .optional(summary.headCount) { .integer($0) })
+      add("kv_heads", .optional(summary.kvHeadCount) { .integer($0) })
+      add("vocabulary", .optional(summary.vocabularySize) { .integer($0) })
+      add("tokenizer", .optional(summary.tokenizer) { .string($0) })
+      add("chat_template", .bool(summary.hasChatTemplate))
+    }
+    add("types", .array(summary.types.map(Self.json)))
+    if listsTensors { add("tensors", .array(summary.tensors.map(Self.json))) }
+    if listsMetadata { add("metadata", .array(summary.metadata.map(Self.json))) }
+    return .object(members)
+  }
+
+  private static func json(_ module: LoRAAdapter.Module) -> JSONValue {
+    [
+      "name": .string(module.name), "tensors": .integer(module.count),
+      "ranks": [.integer(module.ranks.lowerBound), .integer(module.ranks.upperBound)],
+      "types": .array(module.types.map { .string($0) }), "bytes": .integer(module.byteCount),
+    ]
+  }
+
+  private static func json(_ share: FileSummary.TypeShare) -> JSONValue {
+    [
+      "type": .string(share.type), "tensors": .integer(share.tensorCount),
+      "weights": .integer(share.weightCount),
+      "bytes": .integer(share.byteCount),
+    ]
+  }
+
+  private static func json(_ tensor: FileSummary.Tensor) -> JSONValue {
+    [
+      "name": .string(tensor.name), "type": .string(tensor.type),
+      "shape": .array(tensor.dimensions.map { .integer($0) }), "bytes": .integer(tensor.byteCount),
+    ]
+  }
+
+  private static func json(_ entry: FileSummary.Entry) -> JSONValue {
+    ["key": .string(entry.key), "type": .string(entry.type), "value": .string(entry.value)]
+  }
+}

@@ -1,0 +1,51 @@
+import Dispatch
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// What Ctrl-C does: end the program, having removed the file it was writing, or whatever a command asks for instead.
+enum Interruption {
+  private struct State {
+    var partialFile: String?
+    var handler: (@Sendable () -> Void)?
+    var source: (any DispatchSourceSignal)?
+  }
+
+  private static let state = Mutex(State())
+
+  /// Names the file to remove if the program is interrupted; nil: none any more.
+  static func removeOnInterrupt(_ path: String?) {
+    state.withLock { $0.partialFile = path }
+    if path != nil { listen() }
+  }
+
+  /// Calls `handler` at Ctrl-C instead of ending the program.
+  static func handle(_ handler: @escaping @Sendable () -> Void) {
+    state.withLock { $0.handler = handler }
+    listen()
+  }
+
+  private static func listen() {
+    state.withLock { state in
+      if state.source != nil { return }
+      signal(SIGINT, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global(qos: .userInteractive))
+      source.setEventHandler { interrupt() }
+      source.resume()
+      state.source = source
+    }
+  }
+
+  private static func interrupt() {
+    let (handler, file) = state.withLock { ($0.handler, $0.partialFile) }
+    if let handler { return handler() }
+    if let file { unlink(file) }
+    exit(128 + SIGINT)
+  }
+}
