@@ -68,16 +68,14 @@ final class LinearTask: PoolTask {
     self.runs = runs
   }
 
-  /// Lets go of the batch's runs: as long as two hold them, the batch cannot be emptied in place.
-  func end() { runs = [] }
-
   func add(_ operand: LinearOperand, _ output: Matrix) {
     precondition(operand.weight.columns == input.columns && output.columns == operand.weight.rows)
     precondition(tokens <= output.rows)
     slots.append(Slot(operand: operand, output: output, tileRows: 0, firstTile: 0, firstColumn: 0, hasDelta: false))
   }
 
-  /// Lets go of adapters and outputs: an adapter that was removed must not live on here.
+  /// Lets go of the batch's runs and outputs: as long as two hold them, the batch cannot be emptied in place, and an
+  /// adapter that was removed lives on.
   func end() {
     slots.removeAll(keepingCapacity: true)
     runs = []
