@@ -44,7 +44,11 @@ extension Adapter {
       }
       let base = String(tensor.name.dropLast(".lora_a".count))
       if halves[base] == nil { order.append(base) }
-      if isA { halves[base, default: (nil, nil)].a = tensor } else { halves[base, default: (nil, nil)].b = tensor }
+      if isA {
+        halves[base, default: (nil, nil)].a = tensor
+      } else {
+        halves[base, default: (nil, nil)].b = tensor
+      }
     }
     guard !order.isEmpty else { throw AdapterError.noTensors(file: file.path) }
     return try order.map { base in
@@ -68,7 +72,9 @@ extension Adapter {
     }
   }
 
-  private static func factor(_ file: GGUFFile, _ tensor: TensorInfo, _ hash: inout ContentHash) throws -> WeightMatrix {
+  private static func factor(_ file: GGUFFile, _ tensor: TensorInfo, _ hash: inout ContentHash) throws
+    -> WeightMatrix
+  {
     switch tensor.type {
     case .f32, .f16, .bf16, .q8_0: break
     default:

@@ -34,8 +34,10 @@ package enum AdapterBinding {
       guard entry.scale.isFinite else { throw .invalidScale(adapter: entry.adapter.path, scale: entry.scale) }
       if let first = problems(entry.adapter, decoder).first { throw first }
     }
-    let sorted = entries.filter { $0.scale != 0 }.map { (key: "\($0.adapter.contentHash)@\($0.scale)", entry: $0) }
-      .sorted { $0.key < $1.key }
+    let sorted = entries.filter { $0.scale != 0 }.map {
+      (key: "\($0.adapter.contentHash)@\($0.scale)", entry: $0)
+    }
+    .sorted { $0.key < $1.key }
     var segments = [[LowRankDelta.Segment]](repeating: [], count: decoder.weights.sites.count)
     for (_, entry) in sorted {
       for pair in entry.adapter.pairs {
@@ -61,6 +63,10 @@ package enum AdapterBinding {
         ? nil
         : .shapeMismatch(adapter: adapter.path, tensor: pair.tensor + half, expected: expected, found: found)
     }
+    let limit = largestRank(decoder)
+    if site.kind != .norm, pair.rank > limit {
+      return .rankTooLarge(adapter: adapter.path, tensor: pair.tensor, limit: limit, found: pair.rank)
+    }
     switch site.kind {
     case .norm:
       return .unsupportedTarget(
@@ -78,5 +84,12 @@ package enum AdapterBinding {
       return mismatch(".lora_a", [site.inputs, pair.rank], pair.aDimensions)
         ?? mismatch(".lora_b", [pair.rank, site.outputs], pair.bDimensions)
     }
+  }
+
+  /// A factor's rows are read through scratch memory made for the model's own: longer ones would not fit. No matrix has
+  /// a greater rank than its inputs, so nothing is lost.
+  private static func largestRank(_ decoder: Decoder) -> Int {
+    let h = decoder.hyperparameters
+    return min(1 << 16, max(h.embeddingLength, h.feedForwardLength, h.queryLength))
   }
 }

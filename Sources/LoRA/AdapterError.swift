@@ -17,6 +17,8 @@ public enum AdapterError: Error, Equatable, Sendable {
   case unsupportedTarget(adapter: String, tensor: String, reason: String)
   case shapeMismatch(adapter: String, tensor: String, expected: [Int], found: [Int])
   case notTransposed(adapter: String, tensor: String, expected: [Int], found: [Int])
+  /// `limit` is the length of the model's longest row.
+  case rankTooLarge(adapter: String, tensor: String, limit: Int, found: Int)
   case invalidScale(adapter: String, scale: Float)
 
   case unknownName(name: String, known: [String])
@@ -54,6 +56,9 @@ extension AdapterError: CustomStringConvertible {
     case .notTransposed(let adapter, let tensor, let expected, let found):
       "\(adapter): \(tensor) is not transposed: it is \(Self.shape(found)), expected \(Self.shape(expected)); "
         + "convert the adapter again with a current converter"
+    case .rankTooLarge(let adapter, let tensor, let limit, let found):
+      "\(adapter): the factors of '\(tensor)' have rank \(found), but no matrix of this model has more than \(limit) "
+        + "inputs; the adapter is damaged, or should be merged into the model"
     case .invalidScale(let adapter, let scale):
       "\(adapter): the scale must be a finite number, not \(scale)"
     case .unknownName(let name, let known):

@@ -93,7 +93,8 @@ package struct Batch {
     guard first + newTokens.count <= sequence.capacity else {
       throw .contextExceeded(limit: sequence.capacity, requested: first + newTokens.count)
     }
-    parts.append(Part(sequence: sequence, firstRow: tokens.count, count: newTokens.count, firstPosition: first))
+    parts.append(
+      Part(sequence: sequence, firstRow: tokens.count, count: newTokens.count, firstPosition: first))
     switch logits {
     case .none: break
     case .last:

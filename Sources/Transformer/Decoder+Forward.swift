@@ -30,7 +30,8 @@ extension Decoder {
     for run in batch.rows.runs {
       let delta = run.deltas?.sites[weights.embeddingSite]
       for row in run.first..<run.first + run.count {
-        s.workspace.embed(weights.embedding, token: Int(batch.tokens[row]), delta: delta, into: s.hidden, row: row)
+        s.workspace.embed(
+          weights.embedding, token: Int(batch.tokens[row]), delta: delta, into: s.hidden, row: row)
       }
     }
   }
@@ -52,7 +53,8 @@ extension Decoder {
   private func attention(_ layer: DecoderLayer, _ index: Int, _ batch: Batch, _ s: DecoderState) {
     let h = hyperparameters
     s.apply(layer.attentionNorm, s.hidden, into: s.normed, batch.rows, epsilon: h.rmsEpsilon)
-    s.apply(layer.query, into: s.query, layer.key, into: s.key, layer.value, into: s.value, s.normed, batch.rows)
+    s.apply(
+      layer.query, into: s.query, layer.key, into: s.key, layer.value, into: s.value, s.normed, batch.rows)
     for part in batch.parts {
       s.workspace.forEachRow(part.count) { i in
         let row = part.firstRow + i
@@ -75,7 +77,8 @@ extension Decoder {
       }
     }
     s.workspace.attend(
-      s.query, into: s.attended, layer: index, heads: h.headCount, kvHeads: h.kvHeadCount, headSize: h.headSize,
+      s.query, into: s.attended, layer: index, heads: h.headCount, kvHeads: h.kvHeadCount,
+      headSize: h.headSize,
       scale: 1 / Float(h.headSize).squareRoot())
     s.apply(layer.attentionOutput, s.attended, into: s.normed, batch.rows)
     s.workspace.add(s.normed, to: s.hidden, rows: batch.count)

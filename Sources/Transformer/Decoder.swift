@@ -22,11 +22,16 @@ package final class Decoder: Sendable {
     let outputNorm = try loader.norm("output_norm", count: hyperparameters.embeddingLength)
     let output = try loader.output(tiedTo: embedding.0)
     let factors = try loader.optionalVector("rope_freqs.weight", count: hyperparameters.rope.dimensions / 2)
+    if let wrong = factors?.first(where: { !($0.isFinite && $0 > 0) }) {
+      throw ModelError.invalidHyperparameter(
+        file: file.path, key: "rope_freqs.weight", expected: "positive numbers", found: "\(wrong)")
+    }
     self.file = file
     self.hyperparameters = hyperparameters
     self.compute = compute
     weights = DecoderWeights(
-      embedding: embedding.0, embeddingSite: embedding.site, layers: layers, outputNorm: outputNorm, output: output,
+      embedding: embedding.0, embeddingSite: embedding.site, layers: layers, outputNorm: outputNorm,
+      output: output,
       sites: loader.sites)
     rotary = RotaryEmbedding(hyperparameters.rope, factors: factors)
     interleavedRotary = architecture.architecture.interleavedRotary

@@ -21,7 +21,8 @@ package struct DecoderWeights: Sendable {
     self.outputNorm = outputNorm
     self.output = output
     self.sites = sites
-    sitesByName = Dictionary(sites.enumerated().map { ($1.tensor, $0) }, uniquingKeysWith: { first, _ in first })
+    sitesByName = Dictionary(
+      sites.enumerated().map { ($1.tensor, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// The site of a tensor, or nil. Complexity: O(1).
@@ -89,7 +90,8 @@ package struct WeightLoader {
   private func matrix(_ name: String, inputs: Int, outputs: Int) throws -> WeightMatrix {
     let tensor = try find(name, [inputs, outputs])
     do {
-      return try WeightMatrix(file.bytes(of: tensor), owner: file, type: tensor.type, rows: outputs, columns: inputs)
+      return try WeightMatrix(
+        file.bytes(of: tensor), owner: file, type: tensor.type, rows: outputs, columns: inputs)
     } catch {
       throw ModelError.unsupportedTensorType(file: file.path, tensor: name, type: tensor.type.name)
     }
@@ -98,7 +100,8 @@ package struct WeightLoader {
   private func vector(_ name: String, count: Int) throws -> Matrix {
     let tensor = try find(name, [count])
     do {
-      let weight = try WeightMatrix(file.bytes(of: tensor), owner: file, type: tensor.type, rows: 1, columns: count)
+      let weight = try WeightMatrix(
+        file.bytes(of: tensor), owner: file, type: tensor.type, rows: 1, columns: count)
       return Matrix(rows: 1, columns: count, weight.dequantized())
     } catch {
       throw ModelError.unsupportedTensorType(file: file.path, tensor: name, type: tensor.type.name)

@@ -30,7 +30,8 @@ package struct Hyperparameters: Sendable {
       }
       guard range.contains(found) else {
         throw ModelError.invalidHyperparameter(
-          file: file.path, key: key, expected: "\(range.lowerBound) to \(range.upperBound)", found: "\(found)")
+          file: file.path, key: key, expected: "\(range.lowerBound) to \(range.upperBound)", found: "\(found)"
+        )
       }
       return found
     }
@@ -43,8 +44,15 @@ package struct Hyperparameters: Sendable {
     kvHeadCount = try integer("attention.head_count_kv", default: headCount, in: 1...65536)
     guard headCount % kvHeadCount == 0 else {
       throw ModelError.invalidHyperparameter(
-        file: file.path, key: "\(architecture).attention.head_count_kv", expected: "a divisor of \(headCount)",
+        file: file.path, key: "\(architecture).attention.head_count_kv",
+        expected: "a divisor of \(headCount)",
         found: "\(kvHeadCount)")
+    }
+    guard embeddingLength % headCount == 0 || metadata["\(architecture).attention.key_length"] != nil else {
+      throw ModelError.invalidHyperparameter(
+        file: file.path, key: "\(architecture).attention.head_count",
+        expected: "a divisor of \(embeddingLength)",
+        found: "\(headCount)")
     }
     headSize = try integer("attention.key_length", default: max(1, embeddingLength / headCount), in: 1...4096)
     let valueLength = try integer("attention.value_length", default: headSize, in: 1...4096)
@@ -62,12 +70,16 @@ package struct Hyperparameters: Sendable {
     guard let embedding = file.tensor("token_embd.weight") else {
       throw ModelError.missingTensor(file: file.path, tensor: "token_embd.weight")
     }
-    guard embedding.dimensions.count == 2, embedding.dimensions[0] == embeddingLength else {
+    // Trailing dimensions of 1 say nothing.
+    var dimensions = embedding.dimensions
+    while dimensions.count > 2, dimensions.last == 1 { dimensions.removeLast() }
+    guard dimensions.count == 2, dimensions[0] == embeddingLength else {
       throw ModelError.wrongShape(
-        file: file.path, tensor: embedding.name, expected: [embeddingLength, embedding.dimensions.last ?? 0],
+        file: file.path, tensor: embedding.name,
+        expected: [embeddingLength, dimensions.count > 1 ? dimensions[1] : 1],
         found: embedding.dimensions)
     }
-    vocabularySize = embedding.dimensions[1]
+    vocabularySize = dimensions[1]
     rope = try RotaryEmbedding.Parameters(file, architecture: architecture, headSize: headSize)
   }
 

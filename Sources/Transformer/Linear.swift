@@ -20,7 +20,8 @@ extension DecoderState {
     _ rows: BatchRows
   ) {
     workspace.linear(
-      input, tokens: rows.count, runs: rows.runs, first.operand, into: firstOutput, second.operand, into: secondOutput)
+      input, tokens: rows.count, runs: rows.runs, first.operand, into: firstOutput, second.operand,
+      into: secondOutput)
   }
 
   /// Three matrices that share an input, in one parallel region.

@@ -60,12 +60,16 @@ package struct RotaryEmbedding: Sendable {
 
   /// The pairs between which YaRN goes over from extrapolation to interpolation: those that turn 32 times and once
   /// within the original context.
-  private static func yarnRange(_ parameters: Parameters, _ originalContext: Int) -> (low: Float, high: Float) {
+  private static func yarnRange(_ parameters: Parameters, _ originalContext: Int) -> (low: Float, high: Float)
+  {
     func pair(turns: Float) -> Float {
       Float(parameters.dimensions) * logf(Float(originalContext) / (turns * 2 * Float.pi))
         / (2 * logf(parameters.base))
     }
-    return (max(0, pair(turns: 32).rounded(.down)), min(Float(parameters.dimensions - 1), pair(turns: 1).rounded(.up)))
+    return (
+      max(0, pair(turns: 32).rounded(.down)),
+      min(Float(parameters.dimensions - 1), pair(turns: 1).rounded(.up))
+    )
   }
 
   /// Writes cosines, then sines, of a position's pairs into a row of `[rows][dimensions]`.
@@ -98,7 +102,9 @@ extension RotaryEmbedding.Parameters {
     let factor =
       try metadata.float("\(architecture).rope.scaling.factor")
       ?? metadata.float("\(architecture).rope.scale_linear") ?? 0
-    guard factor.isFinite, factor >= 0 else { throw invalid("rope.scaling.factor", "a positive number", "\(factor)") }
+    guard factor.isFinite, factor >= 0 else {
+      throw invalid("rope.scaling.factor", "a positive number", "\(factor)")
+    }
     switch name {
     case "none": scaling = .none
     case nil, "linear": scaling = factor == 0 || factor == 1 ? .none : .linear(factor: factor)
@@ -108,6 +114,9 @@ extension RotaryEmbedding.Parameters {
         throw invalid("rope.scaling.original_context_length", "a positive number", "\(original)")
       }
       let attention = try metadata.float("\(architecture).rope.scaling.attn_factor") ?? 1
+      guard attention.isFinite, attention > 0 else {
+        throw invalid("rope.scaling.attn_factor", "a positive number", "\(attention)")
+      }
       scaling = .yarn(
         factor: factor == 0 ? 1 : factor, originalContext: original, attentionFactor: attention)
     case .some(let other): throw ModelError.unsupportedRopeScaling(file: file.path, name: other)

@@ -16,7 +16,9 @@ enum Qwen3Architecture: Architecture {
   }
 }
 
-private func halvesLayer(_ prefix: String, _ loader: inout WeightLoader, headNorms: Bool) throws -> DecoderLayer {
+private func halvesLayer(_ prefix: String, _ loader: inout WeightLoader, headNorms: Bool) throws
+  -> DecoderLayer
+{
   let h = loader.hyperparameters
   let model = h.embeddingLength, inner = h.feedForwardLength
   return try DecoderLayer(

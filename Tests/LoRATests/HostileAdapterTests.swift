@@ -1,0 +1,430 @@
+import GGUF
+import Kernels
+import LoRA
+import TestSupport
+import Testing
+import Transformer
+
+/// Adapters that are damaged, lie, or were made for another model: each is refused for the right reason, and the model is
+/// as it was.
+@Suite struct HostileAdapterTests {
+  private static let name = "bad.gguf"
+  private static let q = "blk.0.attn_q.weight"
+
+  /// An adapter for every site of the tiny llama model: 64 wide, 320 tokens, 4 × 16 query and 2 × 16 key values.
+  private static func valid() throws -> GGUFDraft { try DecoderRun(.llama, .reference).adapter(alpha: 8) }
+
+  private static func read(_ edit: (inout GGUFDraft) -> Void) throws -> LoRA.Adapter {
+    var draft = try valid()
+    edit(&draft)
+    return try draft.adapter(name)
+  }
+
+  /// What reading throws.
+  private func expectUnreadable(
+    _ error: AdapterError, _ location: SourceLocation = #_sourceLocation, _ edit: (inout GGUFDraft) -> Void
+  ) {
+    #expect(throws: error, sourceLocation: location) { try Self.read(edit) }
+  }
+
+  /// What binding throws; afterwards the model's logits are what they were.
+  private func expectUnbindable(
+    _ error: AdapterError, scale: Float = 1, _ location: SourceLocation = #_sourceLocation,
+    _ edit: (inout GGUFDraft) -> Void
+  ) throws {
+    let tokens = TinyModel.tokens(6)
+    let adapter = try Self.read(edit)
+    for table in DecoderRun.tables {
+      let run = try DecoderRun(.llama, table)
+      let base = try run.logits(tokens)
+      let good = try Self.valid().adapter()
+      #expect(throws: error, sourceLocation: location) { try run.bind([(adapter, scale)]) }
+      // Beside a good one, before or after it, nothing is half applied.
+      #expect(throws: error, sourceLocation: location) { try run.bind([(good, 1), (adapter, scale)]) }
+      #expect(throws: error, sourceLocation: location) { try run.bind([(adapter, scale), (good, 1)]) }
+      #expect(try run.logits(tokens) == base, sourceLocation: location)
+    }
+  }
+
+  /// Replaces the pair at the query by one of other shapes.
+  private static func pair(_ draft: inout GGUFDraft, _ target: String = q, a: [Int], b: [Int]) {
+    for (half, dimensions) in [(".lora_a", a), (".lora_b", b)] {
+      let values = [Float](repeating: 0.01, count: dimensions.reduce(1, *))
+      draft.put(GGUFDraft.Tensor(target + half, dimensions, values))
+    }
+  }
+
+  @Test func theUnchangedAdapterIsAccepted() throws {
+    let adapter = try Self.read { _ in }
+    let run = try DecoderRun(.llama, .reference)
+    #expect(AdapterBinding.problems(adapter, run.decoder).isEmpty)
+    #expect(try run.bind([(adapter, 1)]) != nil)
+  }
+
+  // MARK: Keys
+
+  @Test func otherFiles() {
+    func notAnAdapter(_ key: String, _ expected: String, _ found: String) -> AdapterError {
+      .notAnAdapter(file: Self.name, key: key, expected: expected, found: found)
+    }
+    expectUnreadable(notAnAdapter("general.type", "adapter", "model")) {
+      $0["general.type"] = .string("model")
+    }
+    expectUnreadable(notAnAdapter("general.type", "adapter", "nothing")) { $0["general.type"] = nil }
+    expectUnreadable(notAnAdapter("adapter.type", "lora", "control_vector")) {
+      $0["adapter.type"] = .string("control_vector")
+    }
+    expectUnreadable(notAnAdapter("adapter.type", "lora", "nothing")) { $0["adapter.type"] = nil }
+    #expect(throws: notAnAdapter("general.type", "adapter", "model")) {
+      try LoRA.Adapter.read(TinyModel.llama.draft().file(Self.name))
+    }
+  }
+
+  @Test func keysOfAnotherType() {
+    for key in [
+      "general.type", "adapter.type", "general.architecture", "general.name", "adapter.lora.task_name",
+    ] {
+      #expect(throws: GGUFError.wrongType(file: Self.name, key: key, expected: "string", found: "uint32")) {
+        try Self.read { $0[key] = .uint32(7) }
+      }
+    }
+    #expect(
+      throws: GGUFError.wrongType(
+        file: Self.name, key: "adapter.lora.alpha", expected: "float", found: "string")
+    ) { try Self.read { $0["adapter.lora.alpha"] = .string("8") } }
+    #expect(
+      throws: GGUFError.missingKey(file: Self.name, key: "general.architecture", expected: "string")
+    ) { try Self.read { $0["general.architecture"] = nil } }
+  }
+
+  @Test(arguments: [Float.nan, .infinity, -.infinity, .signalingNaN]) func anAlphaThatIsNoNumber(
+    _ alpha: Float
+  ) {
+    expectUnreadable(.notFinite(file: Self.name, what: "adapter.lora.alpha")) {
+      $0["adapter.lora.alpha"] = .float32(alpha)
+    }
+  }
+
+  @Test func activatedAdapters() {
+    for value in [MetadataValue.array(.uint32([1, 2])), .array(.uint32([])), .string("?")] {
+      expectUnreadable(.unsupportedKind(file: Self.name, kind: "activated LoRA (aLoRA)")) {
+        $0["adapter.alora.invocation_tokens"] = value
+      }
+    }
+  }
+
+  // MARK: Tensors
+
+  @Test func unexpectedTensors() {
+    for tensor in [
+      "blk.0.attn_q.weight", "blk.0.attn_q.bias", "blk.0.attn_norm.weight", "blk.0.attn_q.weight.lora_c",
+      "blk.0.attn_q.weight.lora_A", "lora_a", "blk.0.attn_q.weight.lora_magnitude", "日本語",
+    ] {
+      expectUnreadable(.unexpectedTensor(file: Self.name, tensor: tensor)) {
+        $0.put(GGUFDraft.Tensor(tensor, [4], [1, 2, 3, 4]))
+      }
+    }
+  }
+
+  @Test func noTensors() { expectUnreadable(.noTensors(file: Self.name)) { $0.tensors = [] } }
+
+  @Test(arguments: ["lora_a", "lora_b"]) func aMissingHalf(_ half: String) throws {
+    for tensor in try Self.valid().tensors where tensor.name.hasSuffix(half) {
+      let base = String(tensor.name.dropLast(7))
+      expectUnreadable(.missingHalf(file: Self.name, tensor: base, half: tensor.name)) {
+        $0.tensors.removeAll { $0.name == tensor.name }
+      }
+    }
+  }
+
+  @Test func factorsThatDoNotFitTogether() {
+    for (a, b) in [
+      ([64, 4], [5, 64]), ([64, 4], [4, 64, 1]), ([64, 4], [4]), ([64], [4, 64]), ([64, 4], [4, 64, 2]),
+    ] {
+      expectUnreadable(.rankMismatch(file: Self.name, tensor: Self.q, a: a, b: b)) {
+        Self.pair(&$0, a: a, b: b)
+      }
+    }
+  }
+
+  @Test func stacksOfExperts() {
+    expectUnreadable(
+      .unsupportedTarget(
+        adapter: Self.name, tensor: "blk.0.ffn_up_exps.weight", reason: "it is a stack of experts")
+    ) { Self.pair(&$0, "blk.0.ffn_up_exps.weight", a: [64, 4, 8], b: [4, 128, 8]) }
+  }
+
+  @Test func factorTypes() throws {
+    let file = try DecoderRun(.quantized[0], .reference)
+    var draft = file.adapter { _ in 32 }
+    let index = try #require(draft.index(of: "blk.0.ffn_up.weight.lora_a"))
+    let dimensions = draft.tensors[index].dimensions
+    let elements = dimensions[0] * dimensions[1]
+    for type in TensorType.allCases where ![.f32, .f16, .bf16, .q8_0].contains(type) {
+      draft.tensors[index].type = type
+      draft.tensors[index].bytes = [UInt8](
+        repeating: 0, count: elements / type.block.weights * type.block.bytes)
+      #expect(
+        throws: AdapterError.unsupportedFactorType(
+          file: Self.name, tensor: "blk.0.ffn_up.weight.lora_a", type: type.name)
+      ) { try draft.adapter(Self.name) }
+    }
+  }
+
+  /// One bad number among many, first, last or between, in either half, in every format a factor can have.
+  @Test(arguments: [TensorType.f32, .f16, .bf16, .q8_0]) func numbersThatAreNone(_ type: TensorType) throws {
+    let run = try DecoderRun(.llama, .reference)
+    let draft = run.adapter { _ in 32 }.converted(to: type)
+    #expect(try draft.adapter().pairs.count == run.decoder.adaptable.count)
+    // The bytes of NaN, signalling NaN and both infinities; in Q8_0 it is a block's scale, a half.
+    let halves: [UInt16] = [0x7E00, 0xFC01, 0x7C00, 0xFC00]
+    let patterns: [[UInt8]] =
+      switch type {
+      case .f32:
+        [Float.nan, .signalingNaN, .infinity, -.infinity].map { float in
+          withUnsafeBytes(of: float.bitPattern.littleEndian) { Array($0) }
+        }
+      case .bf16:
+        [0x7FC0, 0xFF81, 0x7F80, 0xFF80].map { (word: UInt16) in [UInt8(word & 255), UInt8(word >> 8)] }
+      default: halves.map { [UInt8($0 & 255), UInt8($0 >> 8)] }
+      }
+    for pattern in patterns {
+      for tensor in [0, 1, 2, draft.tensors.count - 1] {
+        let size = type.block.bytes
+        let blocks = draft.tensors[tensor].bytes.count / size
+        for block in [0, 1, blocks / 2 + 3, blocks - 1] {
+          var bad = draft
+          bad.tensors[tensor].bytes.replaceSubrange(
+            block * size..<block * size + pattern.count, with: pattern)
+          #expect(
+            throws: AdapterError.notFinite(
+              file: Self.name, what: "a value in '\(draft.tensors[tensor].name)'")
+          ) { try bad.adapter(Self.name) }
+        }
+      }
+    }
+  }
+
+  /// Large numbers that are finite are the adapter's own affair, and only the adapted rows'.
+  @Test(arguments: DecoderRun.tables) func hugeFactorsDoNotReachOtherRows(_ table: KernelTable) throws {
+    let run = try DecoderRun(.llama, table)
+    let adapter = try Self.read { draft in
+      for index in draft.tensors.indices {
+        let count = draft.tensors[index].values.count
+        draft.tensors[index] = .init(
+          draft.tensors[index].name, draft.tensors[index].dimensions, .init(repeating: 3e38, count: count))
+      }
+    }
+    let set = try run.bind([(adapter, 1)])
+    let tokens = TinyModel.tokens(5).map { Int32($0) }
+    func base(_ adapters: AdapterSet?) throws -> [[Float]] {
+      let state = DecoderState(run.decoder, maximumTokens: 15, maximumLogits: 15)
+      var batch = Batch()
+      for set in [nil, adapters, nil] {
+        try batch.append(tokens, to: run.decoder.makeSequence(capacity: 5), adapters: set, logits: .all)
+      }
+      try run.decoder.forward(batch, state)
+      return [0, 1, 2, 3, 4, 10, 11, 12, 13, 14].map { state.logits.values(row: $0) }
+    }
+    #expect(try base(set) == base(nil))
+  }
+
+  /// Replaces the first occurrence of some bytes by as many others.
+  private static func replace(_ old: [UInt8], with new: some Collection<UInt8>, in bytes: inout [UInt8])
+    throws
+  {
+    let at = try #require(bytes.indices.first { bytes[$0...].starts(with: old) })
+    bytes.replaceSubrange(at..<at + old.count, with: new)
+  }
+
+  @Test func damagedFiles() throws {
+    var draft = try Self.valid()
+    // The same length, so that only the name must be changed in the bytes.
+    draft.tensors[1].name = String(repeating: "x", count: draft.tensors[0].name.utf8.count)
+    var bytes = try draft.bytes()
+    let wrong = Array(draft.tensors[1].name.utf8)
+    try Self.replace(wrong, with: Array(draft.tensors[0].name.utf8), in: &bytes)
+    #expect(throws: GGUFError.duplicateTensor(file: Self.name, tensor: draft.tensors[0].name)) {
+      try LoRA.Adapter.read(GGUFFile(bytes: bytes, name: Self.name))
+    }
+    #expect(throws: GGUFError.duplicateKey(file: Self.name, key: "adapter.lora.alpha")) {
+      var twice = try Self.valid()
+      twice.metadata.append(("adapter.lora.alphb", .float32(1)))
+      var bytes = try twice.bytes()
+      try Self.replace(Array("adapter.lora.alphb".utf8), with: Array("adapter.lora.alpha".utf8), in: &bytes)
+      _ = try LoRA.Adapter.read(GGUFFile(bytes: bytes, name: Self.name))
+    }
+  }
+
+  /// A dimension of 0, as a rank of 0 would have it.
+  @Test func aRankOfZero() throws {
+    var draft = try Self.valid()
+    draft.tensors[0].dimensions = [64, 7919]
+    draft.tensors[0].bytes = [UInt8](repeating: 0, count: 4 * 64 * 7919)
+    var bytes = try draft.bytes()
+    let dimension: [UInt8] = [64, 0, 0, 0, 0, 0, 0, 0, 0xEF, 0x1E, 0, 0, 0, 0, 0, 0]
+    try Self.replace(dimension, with: dimension[..<8] + [UInt8](repeating: 0, count: 8), in: &bytes)
+    #expect(
+      throws: GGUFError.invalidDimension(file: Self.name, tensor: draft.tensors[0].name, index: 1, found: 0)
+    ) {
+      try LoRA.Adapter.read(GGUFFile(bytes: bytes, name: Self.name))
+    }
+  }
+
+  @Test func truncatedAnywhere() throws {
+    let bytes = try Self.valid().bytes()
+    for length in stride(from: 0, to: bytes.count, by: 997) {
+      #expect(throws: (any Error).self, "\(length) bytes") {
+        try LoRA.Adapter.read(GGUFFile(bytes: Array(bytes[..<length]), name: Self.name))
+      }
+    }
+  }
+
+  // MARK: Models
+
+  @Test func anotherArchitecture() throws {
+    try expectUnbindable(.wrongArchitecture(adapter: Self.name, expected: "llama", found: "qwen2")) {
+      $0["general.architecture"] = .string("qwen2")
+    }
+    let qwen = try DecoderRun(TinyModel.floats[1], .reference)
+    #expect(throws: AdapterError.wrongArchitecture(adapter: Self.name, expected: "qwen2", found: "llama")) {
+      try qwen.bind([(Self.read { _ in }, 1)])
+    }
+  }
+
+  @Test(arguments: [
+    "blk.3.attn_q.weight", "blk.0.attn_qkv.weight", "blk.0.attn_q", "blk.0.attn_q.bias", "rope_freqs.weight",
+    "",
+    "blk.00.attn_q.weight", "BLK.0.ATTN_Q.WEIGHT",
+  ]) func aTargetThatTheModelLacks(_ tensor: String) throws {
+    try expectUnbindable(.unknownTarget(adapter: Self.name, tensor: tensor)) {
+      Self.pair(&$0, tensor, a: [64, 4], b: [4, 64])
+    }
+  }
+
+  @Test(arguments: ["blk.1.attn_norm.weight", "blk.2.ffn_norm.weight", "output_norm.weight"])
+  func norms(_ tensor: String) throws {
+    try expectUnbindable(
+      .unsupportedTarget(
+        adapter: Self.name, tensor: tensor, reason: "it is a norm, which has no low-rank form")
+    ) { Self.pair(&$0, tensor, a: [64, 4], b: [4, 64]) }
+  }
+
+  /// Every site with one input or output too many or too few.
+  @Test func factorsOfAnotherShape() throws {
+    let run = try DecoderRun(.llama, .reference)
+    for site in run.decoder.adaptable where site.kind != .embedding {
+      for change in [-1, 1, 64] {
+        let a = [site.inputs + change, 4], b = [4, site.outputs + change]
+        let adapter = try Self.read { Self.pair(&$0, site.tensor, a: a, b: [4, site.outputs]) }
+        #expect(
+          AdapterBinding.problems(adapter, run.decoder) == [
+            .shapeMismatch(
+              adapter: Self.name, tensor: site.tensor + ".lora_a", expected: [site.inputs, 4], found: a)
+          ])
+        let other = try Self.read { Self.pair(&$0, site.tensor, a: [site.inputs, 4], b: b) }
+        #expect(
+          AdapterBinding.problems(other, run.decoder) == [
+            .shapeMismatch(
+              adapter: Self.name, tensor: site.tensor + ".lora_b", expected: [4, site.outputs], found: b)
+          ])
+      }
+    }
+    try expectUnbindable(
+      .shapeMismatch(adapter: Self.name, tensor: Self.q + ".lora_a", expected: [64, 4], found: [32, 4])
+    ) { Self.pair(&$0, a: [32, 4], b: [4, 64]) }
+    try expectUnbindable(
+      .shapeMismatch(
+        adapter: Self.name, tensor: "output.weight.lora_b", expected: [4, 320], found: [4, 321])
+    ) { Self.pair(&$0, "output.weight", a: [64, 4], b: [4, 321]) }
+  }
+
+  @Test func embeddings() throws {
+    let name = "token_embd.weight"
+    try expectUnbindable(
+      .notTransposed(adapter: Self.name, tensor: name + ".lora_a", expected: [4, 320], found: [320, 4])
+    ) { Self.pair(&$0, name, a: [320, 4], b: [4, 64]) }
+    try expectUnbindable(
+      .shapeMismatch(adapter: Self.name, tensor: name + ".lora_a", expected: [4, 320], found: [4, 321])
+    ) { Self.pair(&$0, name, a: [4, 321], b: [4, 64]) }
+    try expectUnbindable(
+      .shapeMismatch(adapter: Self.name, tensor: name + ".lora_b", expected: [4, 64], found: [4, 63])
+    ) { Self.pair(&$0, name, a: [4, 320], b: [4, 63]) }
+  }
+
+  /// Kernels have scratch memory for rows as long as the model's longest, which is 128; a rank beyond says nothing more.
+  @Test(arguments: ["blk.0.attn_q.weight", "token_embd.weight", "output.weight"])
+  func ranksBeyondTheModel(_ tensor: String) throws {
+    let run = try DecoderRun(.llama, .reference)
+    let site = try #require(run.decoder.adaptable.first { $0.tensor == tensor })
+    func draft(_ rank: Int) -> GGUFDraft {
+      var draft = GGUFDraft.adapter([site]) { _ in 1 }
+      let isEmbedding = site.kind == .embedding
+      Self.pair(
+        &draft, tensor, a: isEmbedding ? [rank, site.outputs] : [site.inputs, rank],
+        b: [rank, isEmbedding ? site.inputs : site.outputs])
+      return draft
+    }
+    for table in DecoderRun.tables {
+      let run = try DecoderRun(.llama, table)
+      #expect(try run.bind([(draft(128).adapter(), 1)]) != nil)
+      for rank in [129, 5000] {
+        #expect(
+          throws: AdapterError.rankTooLarge(adapter: Self.name, tensor: tensor, limit: 128, found: rank)
+        ) {
+          try run.bind([(draft(rank).adapter(Self.name), 1)])
+        }
+      }
+    }
+  }
+
+  /// Everything that is wrong is listed, not just the first.
+  @Test func allProblems() throws {
+    let run = try DecoderRun(.llama, .reference)
+    let adapter = try Self.read {
+      Self.pair(&$0, a: [32, 4], b: [4, 64])
+      Self.pair(&$0, "blk.9.attn_q.weight", a: [64, 4], b: [4, 64])
+    }
+    #expect(
+      AdapterBinding.problems(adapter, run.decoder) == [
+        .shapeMismatch(adapter: Self.name, tensor: Self.q + ".lora_a", expected: [64, 4], found: [32, 4]),
+        .unknownTarget(adapter: Self.name, tensor: "blk.9.attn_q.weight"),
+      ])
+  }
+
+  // MARK: Scales
+
+  @Test func scalesThatAreNoNumbers() throws {
+    for scale in [Float.infinity, -.infinity] {
+      try expectUnbindable(.invalidScale(adapter: Self.name, scale: scale), scale: scale) { _ in }
+    }
+    let run = try DecoderRun(.llama, .reference)
+    let adapter = try Self.read { _ in }
+    for scale in [Float.nan, -.nan] {
+      #expect {
+        try run.bind([(adapter, scale)])
+      } throws: { error in
+        guard case AdapterError.invalidScale(Self.name, let found) = error else { return false }
+        return found.isNaN
+      }
+    }
+  }
+
+  /// alpha / rank can take a finite scale beyond what a float holds.
+  @Test func scalesThatOverflow() throws {
+    try expectUnbindable(.invalidScale(adapter: Self.name, scale: .infinity), scale: 3e38) {
+      $0["adapter.lora.alpha"] = .float32(3e38)
+    }
+    try expectUnbindable(.invalidScale(adapter: Self.name, scale: -.infinity), scale: -3e38) {
+      $0["adapter.lora.alpha"] = .float32(16)
+    }
+  }
+
+  /// A scale that vanishes is zero, and zero is the base.
+  @Test func scalesThatVanish() throws {
+    let run = try DecoderRun(.llama, .reference)
+    let adapter = try Self.read { $0["adapter.lora.alpha"] = .float32(1e-30) }
+    #expect(try run.bind([(adapter, 1e-30)]) == nil)
+    #expect(try run.bind([(adapter, .leastNonzeroMagnitude)]) == nil)
+  }
+}
