@@ -14,6 +14,8 @@ public enum ModelError: Error, Equatable, Sendable {
   case emptyPrompt
   case invalidThreadCount(Int)
   case invalidContextLength(Int)
+  /// Bytes of keys and values that the tokens would take, and bytes of memory the machine has.
+  case contextTooLarge(tokens: Int, bytes: Int, memory: Int)
   case invalidBatchSize(Int)
   case invalidTokenCount(Int)
 }
@@ -49,6 +51,9 @@ extension ModelError: CustomStringConvertible {
       "the number of threads must be 1 to 256, not \(count)"
     case .invalidContextLength(let count):
       "the context length must be 1 to 16777216 tokens, not \(count)"
+    case .contextTooLarge(let tokens, let bytes, let memory):
+      "a context of \(tokens) tokens takes \(bytes >> 20) MiB but this machine has \(memory >> 20) MiB; "
+        + "use a shorter context"
     case .invalidBatchSize(let count):
       "the batch size must be 1 to 4096 tokens, not \(count)"
     case .invalidTokenCount(let count):

@@ -117,6 +117,20 @@ import Kernels
     #expect(total.load(ordering: .relaxed) == 10 * (0..<200).count { $0 % 3 != 0 })
   }
 
+  /// Its threads hold what they share, not the pool: with the last reference it goes, and waits for them.
+  @Test func goesWithItsLastReference() {
+    weak var gone: WorkerPool?
+    do {
+      let pool = WorkerPool(threads: 3)
+      let task = ClosureTask()
+      task.body = { _, _ in }
+      pool.run(task, items: 5)
+      gone = pool
+      #expect(gone != nil)
+    }
+    #expect(gone == nil)
+  }
+
   /// Workers that have gone to sleep wake up: an item that waits for a second thread would hang otherwise.
   @Test(arguments: [2, 8]) func parkedWorkersWake(_ threads: Int) {
     let pool = WorkerPool(threads: threads)

@@ -1,4 +1,3 @@
-import CProcessor
 import Synchronization
 
 /// One parallel region: up to three matrices that share an input, with every adapter's delta.
@@ -188,7 +187,7 @@ final class LinearTask: PoolTask {
         WeightTile(replacement, first: first, rows: rows), input.dropping(tokens: run.first), run.count,
         output + run.first * stride, stride, work)
     }
-    while lowRankDone.load(ordering: .acquiring) < items.count { mullama_spin_hint() }
+    spinWait { lowRankDone.load(ordering: .acquiring) >= items.count }
     for run in runs {
       guard let delta = run.delta(at: slot.operand.site) else { continue }
       addDelta(delta, run, slot, first, rows, output + run.first * stride, stride, worker)

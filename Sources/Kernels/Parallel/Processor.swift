@@ -20,6 +20,13 @@ package enum Processor {
     #endif
   }()
 
+  /// Bytes of memory the machine has, or `Int.max` where it does not say.
+  package static let memoryByteCount: Int = {
+    let pages = Int(sysconf(Int32(_SC_PHYS_PAGES))), pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let (bytes, overflow) = pages.multipliedReportingOverflow(by: pageBytes)
+    return pages > 0 && pageBytes > 0 && !overflow ? bytes : .max
+  }()
+
   /// Cores this process may use: the scheduler's affinity, cut to the control group's quota, at least 1.
   package static let availableCores: Int = {
     var count = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))

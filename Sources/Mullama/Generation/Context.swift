@@ -1,3 +1,4 @@
+import Kernels
 import LoRA
 import Synchronization
 import Tokenization
@@ -106,8 +107,12 @@ extension Model {
   /// Checks a context's options against the model.
   package func contextLength(_ options: ContextOptions) throws(ModelError) -> Int {
     guard (1...4096).contains(options.batchSize) else { throw .invalidBatchSize(options.batchSize) }
-    guard let length = options.length else { return min(trainedContextLength, 8192) }
+    let length = options.length ?? min(trainedContextLength, 8192)
     guard (1...(1 << 24)).contains(length) else { throw .invalidContextLength(length) }
+    let bytes = cacheByteCount(positions: length)
+    guard bytes <= Processor.memoryByteCount else {
+      throw .contextTooLarge(tokens: length, bytes: bytes, memory: Processor.memoryByteCount)
+    }
     return length
   }
 }

@@ -46,7 +46,6 @@ struct BenchCommand: ParsableCommand {
     let model = try ModelArguments.load(self.model.model, options: self.model.options)
     let loadSeconds = (ContinuousClock.now - start).seconds
     let capacity = self.model.context ?? prompt + generate
-    try ModelArguments.requireMemory(for: capacity, of: model)
     try adapters.apply(to: model)
     var progress = ProgressBar(total: repetitions + 1)
     defer { progress.clear() }

@@ -40,7 +40,7 @@ package struct ModelArguments: ParsableArguments {
   func load(_ adapters: AdapterArguments) throws -> (model: Model, seconds: Double) {
     let start = ContinuousClock.now
     let model = try Self.load(model, options: options)
-    try Self.requireMemory(for: context ?? 1, of: model)
+    _ = try model.contextLength(ContextOptions(length: context))
     try adapters.apply(to: model)
     return (model, (ContinuousClock.now - start).seconds)
   }
@@ -48,16 +48,6 @@ package struct ModelArguments: ParsableArguments {
   static func load(_ path: String, options: ModelOptions = ModelOptions()) throws -> Model {
     guard access(path, F_OK) == 0 else { throw CommandError.noModel(path: path) }
     return try Model.load(path, options: options)
-  }
-
-  /// Refuses a context whose keys and values the machine could never hold.
-  static func requireMemory(for tokens: Int, of model: Model) throws {
-    let pages = sysconf(Int32(_SC_PHYS_PAGES)), pageSize = sysconf(Int32(_SC_PAGESIZE))
-    guard pages > 0, pageSize > 0 else { return }
-    let memory = Int(pages) * Int(pageSize), bytes = model.cacheByteCount(positions: tokens)
-    guard bytes <= memory else {
-      throw CommandError.contextTooLarge(tokens: tokens, bytes: bytes, memory: memory)
-    }
   }
 }
 

@@ -15,7 +15,6 @@ package enum CommandError: Error, Equatable, Sendable {
   case tooLarge(file: String, limit: Int)
   case notText(file: String)
   case textTooShort(file: String, tokens: Int, needed: Int)
-  case contextTooLarge(tokens: Int, bytes: Int, memory: Int)
   case noInput
   case noChat(model: String)
 }
@@ -30,9 +29,6 @@ extension CommandError: CustomStringConvertible {
     case .notText(let file): "\(file): not a UTF-8 text"
     case .textTooShort(let file, let tokens, let needed):
       "\(file): the text has \(tokens) tokens but at least \(needed) are needed; give more text or a smaller --context"
-    case .contextTooLarge(let tokens, let bytes, let memory):
-      "a context of \(tokens) tokens takes \(Wording.bytes(bytes)) but this machine has \(Wording.bytes(memory)); "
-        + "give a smaller --context"
     case .noInput: "the prompt is empty: give one as an argument or on standard input"
     case .noChat(let model):
       "\(model): the model has no chat template to chat with; give a PROMPT, which it continues"
