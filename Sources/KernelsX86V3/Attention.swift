@@ -23,22 +23,26 @@ public func attentionScratchBytes(rows: Int, headSize: Int) -> Int {
 ///
 /// Scores are multiplied by `scale` and, if `softcap` > 0, squashed to `softcap × tanh(score / softcap)`.
 public func attend(
-  q: UnsafePointer<Float>, out: UnsafeMutablePointer<Float>, stride: Int, tokens: Int, heads: Int, headSize: Int,
+  q: UnsafePointer<Float>, out: UnsafeMutablePointer<Float>, stride: Int, tokens: Int, heads: Int,
+  headSize: Int,
   keys: UnsafeRawPointer, values: UnsafeRawPointer, areHalves: Bool, firsts: UnsafePointer<Int32>,
   limits: UnsafePointer<Int32>, scale: Float, softcap: Float, scratch: UnsafeMutableRawPointer
 ) {
   if areHalves {
     attend(
-      F16Format.self, q, out, stride, tokens, heads, headSize, keys, values, firsts, limits, scale, softcap, scratch)
+      F16Format.self, q, out, stride, tokens, heads, headSize, keys, values, firsts, limits, scale, softcap,
+      scratch)
   } else {
     attend(
-      F32Format.self, q, out, stride, tokens, heads, headSize, keys, values, firsts, limits, scale, softcap, scratch)
+      F32Format.self, q, out, stride, tokens, heads, headSize, keys, values, firsts, limits, scale, softcap,
+      scratch)
   }
 }
 
 @inline(__always)
 private func attend<F: FloatFormat>(
-  _ format: F.Type, _ q: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, _ stride: Int, _ tokens: Int,
+  _ format: F.Type, _ q: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, _ stride: Int,
+  _ tokens: Int,
   _ heads: Int, _ headSize: Int, _ keys: UnsafeRawPointer, _ values: UnsafeRawPointer,
   _ firsts: UnsafePointer<Int32>, _ limits: UnsafePointer<Int32>, _ scale: Float, _ softcap: Float,
   _ scratch: UnsafeMutableRawPointer
@@ -83,16 +87,19 @@ private func attend<F: FloatFormat>(
       for panel in 0..<(count + 15) / 16 {
         let inPanel = min(16, count - panel * 16)
         packPanel(
-          format, keyBlock + panel * 16 * headSize * F.bytes, rowBytes: headSize * F.bytes, rows: inPanel, first: 0,
+          format, keyBlock + panel * 16 * headSize * F.bytes, rowBytes: headSize * F.bytes, rows: inPanel,
+          first: 0,
           count: headSize, into: keyPanel)
         multiplyPanel(
-          keyPanel, headSize, queries, xStride: padded, tokens: rows, scores + panel * 16, stride: block, rows: 16,
+          keyPanel, headSize, queries, xStride: padded, tokens: rows, scores + panel * 16, stride: block,
+          rows: 16,
           adding: false)
       }
     } else {
       for row in 0..<rows {
         dotRows(
-          format, keyBlock, count: count, headSize: headSize, queries + row * padded, into: scores + row * block)
+          format, keyBlock, count: count, headSize: headSize, queries + row * padded,
+          into: scores + row * block)
       }
     }
     for row in 0..<rows {
@@ -152,13 +159,15 @@ private func attend<F: FloatFormat>(
           }
         }
         multiplyPanel(
-          valuePanel, count, scores, xStride: block, tokens: rows, results + chunk * 16, stride: padded, rows: 16,
+          valuePanel, count, scores, xStride: block, tokens: rows, results + chunk * 16, stride: padded,
+          rows: 16,
           adding: true)
       }
     } else {
       for row in 0..<rows {
         addWeighted(
-          format, valueBlock, count: count, headSize: headSize, scores + row * block, to: results + row * padded)
+          format, valueBlock, count: count, headSize: headSize, scores + row * block,
+          to: results + row * padded)
       }
     }
     position += block

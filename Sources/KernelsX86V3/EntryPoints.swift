@@ -17,7 +17,8 @@ public func prefillReads16(type: UInt32) -> Bool { type == 8 || type == 20 || ty
 
 /// `y[row] = w[row] · x` for one token.
 public func matVec(
-  type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, floats: UnsafePointer<Float>,
+  type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int,
+  floats: UnsafePointer<Float>,
   q16: UnsafePointer<Int16>, scales: UnsafePointer<Float>, sums32: UnsafePointer<Float>,
   sums16: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
 ) {
@@ -56,16 +57,19 @@ public func matMulTile(
   type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, tokens: Int,
   floats: UnsafePointer<Float>, floatStride: Int, q8: UnsafePointer<Int8>, q16: UnsafePointer<Int16>,
   scales: UnsafePointer<Float>, sums32: UnsafePointer<Float>, sums16: UnsafePointer<Float>,
-  centers: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutableRawPointer
+  centers: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, stride: Int,
+  scratch: UnsafeMutableRawPointer
 ) {
   @inline(__always) func packed<F: CodeFormat>(_ format: F.Type) {
     matMulTile(
-      format, w, rowBytes: rowBytes, rows: rows, columns: columns, tokens: tokens, q8: q8, q16: q16, scales: scales,
+      format, w, rowBytes: rowBytes, rows: rows, columns: columns, tokens: tokens, q8: q8, q16: q16,
+      scales: scales,
       sums32: sums32, sums16: sums16, centers: centers, y, stride: stride, scratch: scratch)
   }
   @inline(__always) func plain<F: FloatFormat>(_ format: F.Type) {
     matMulTile(
-      format, w, rowBytes: rowBytes, rows: rows, columns: columns, tokens: tokens, floats, xStride: floatStride, y,
+      format, w, rowBytes: rowBytes, rows: rows, columns: columns, tokens: tokens, floats,
+      xStride: floatStride, y,
       stride: stride, scratch: scratch)
   }
   switch type {

@@ -20,7 +20,9 @@ enum F32Format: FloatFormat {
 
 enum F16Format: FloatFormat {
   static var bytes: Int { 2 }
-  @inline(__always) static func load8(_ p: UnsafeRawPointer, _ index: Int) -> F256 { loadHalves(p, 2 * index) }
+  @inline(__always) static func load8(_ p: UnsafeRawPointer, _ index: Int) -> F256 {
+    loadHalves(p, 2 * index)
+  }
   @inline(__always) static func load1(_ p: UnsafeRawPointer, _ index: Int) -> Float { half(p, 2 * index) }
 }
 

@@ -18,7 +18,8 @@ public func addLowRank(
         let width = min(Panel.floatColumns, rank - column)
         let panel = scratch.assumingMemoryBound(to: Float.self)
         packPanel(
-          format, b + first * rowBytes, rowBytes: rowBytes, rows: count, first: column, count: width, into: panel)
+          format, b + first * rowBytes, rowBytes: rowBytes, rows: count, first: column, count: width,
+          into: panel)
         multiplyPanel(
           panel, width, h + column, xStride: hStride, tokens: tokens, y + first, stride: stride, rows: count,
           adding: true)

@@ -5,7 +5,8 @@
 @inline(__always)
 func matMulTile<F: CodeFormat>(
   _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, tokens: Int,
-  q8: UnsafePointer<Int8>, q16: UnsafePointer<Int16>, scales: UnsafePointer<Float>, sums32: UnsafePointer<Float>,
+  q8: UnsafePointer<Int8>, q16: UnsafePointer<Int16>, scales: UnsafePointer<Float>,
+  sums32: UnsafePointer<Float>,
   sums16: UnsafePointer<Float>, centers: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, stride: Int,
   scratch: UnsafeMutableRawPointer
 ) {
@@ -21,15 +22,19 @@ func matMulTile<F: CodeFormat>(
       var tile = TileSums<Tokens>()
       if F.signedCodes {
         let x = ActivationRows<Int16>(
-          codes: q16 + token * columns + first * 32, codeStride: columns, scales: scales + token * subBlocks + first,
-          sums: sums + token * subBlocks * groups + first * groups, centers: centers + token * subBlocks + first,
+          codes: q16 + token * columns + first * 32, codeStride: columns,
+          scales: scales + token * subBlocks + first,
+          sums: sums + token * subBlocks * groups + first * groups,
+          centers: centers + token * subBlocks + first,
           groupStride: subBlocks, sumStride: subBlocks * groups)
         multiply16(format, panel, count, x, &tile)
         if F.hasOffset { addOffsets(panel, groups: count * groups, x, &tile) }
       } else {
         let x = ActivationRows<Int8>(
-          codes: q8 + token * columns + first * 32, codeStride: columns, scales: scales + token * subBlocks + first,
-          sums: sums + token * subBlocks * groups + first * groups, centers: centers + token * subBlocks + first,
+          codes: q8 + token * columns + first * 32, codeStride: columns,
+          scales: scales + token * subBlocks + first,
+          sums: sums + token * subBlocks * groups + first * groups,
+          centers: centers + token * subBlocks + first,
           groupStride: subBlocks, sumStride: subBlocks * groups)
         multiply8(format, panel, count, x, &tile)
         if F.hasOffset { addOffsets(panel, groups: count * groups, x, &tile) }
@@ -64,7 +69,8 @@ func matMulTile<F: FloatFormat>(
     let count = min(Panel.floatColumns, columns - first)
     packPanel(format, w, rowBytes: rowBytes, rows: rows, first: first, count: count, into: panel)
     multiplyPanel(
-      panel, count, x + first, xStride: xStride, tokens: tokens, y, stride: stride, rows: rows, adding: first > 0)
+      panel, count, x + first, xStride: xStride, tokens: tokens, y, stride: stride, rows: rows,
+      adding: first > 0)
     first += count
   }
 }

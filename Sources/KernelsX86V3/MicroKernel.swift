@@ -31,7 +31,8 @@ struct ActivationRows<Code> {
 /// `y[token][row] (+)= Σ w × x` over `count` sub-blocks of an 8-bit panel of `F`.
 @inline(__always)
 func multiply8<F: CodeFormat, let Tokens: Int>(
-  _ format: F.Type, _ panel: PanelView, _ count: Int, _ x: ActivationRows<Int8>, _ sums: inout TileSums<Tokens>
+  _ format: F.Type, _ panel: PanelView, _ count: Int, _ x: ActivationRows<Int8>,
+  _ sums: inout TileSums<Tokens>
 ) {
   let groups = F.groupsOf16 ? 2 : 1
   let run = min(pairsIn16Bits(F.maximumCode), 8 / groups)
@@ -73,7 +74,8 @@ func multiply8<F: CodeFormat, let Tokens: Int>(
 /// The same over a 16-bit panel: signed codes that use all eight bits leave no room in 16-bit sums.
 @inline(__always)
 func multiply16<F: CodeFormat, let Tokens: Int>(
-  _ format: F.Type, _ panel: PanelView, _ count: Int, _ x: ActivationRows<Int16>, _ sums: inout TileSums<Tokens>
+  _ format: F.Type, _ panel: PanelView, _ count: Int, _ x: ActivationRows<Int16>,
+  _ sums: inout TileSums<Tokens>
 ) {
   for sub in 0..<count {
     let codes = UnsafeRawPointer(panel.codes) + sub * 1024

@@ -48,7 +48,8 @@ struct PanelView {
 /// Unpacks sub-blocks `first ..< first + count` of 16 rows. Rows past `rows` repeat the last one.
 @inline(__always)
 func packPanel<F: CodeFormat>(
-  _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, first: Int, count: Int, into panel: PanelView
+  _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, first: Int, count: Int,
+  into panel: PanelView
 ) {
   let perBlock = F.subBlocksPerBlock
   let firstBlock = first / perBlock, blocks = (count + perBlock - 1) / perBlock
@@ -70,7 +71,8 @@ func packPanel<F: CodeFormat>(
           @inline(__always) func even(_ c: I256) -> I256 { _mm256_srai_epi16(_mm256_slli_epi16(c, 8), 8) }
           @inline(__always) func odd(_ c: I256) -> I256 { _mm256_srai_epi16(c, 8) }
           store8(
-            transpose8(even(c0), even(c1), even(c2), even(c3), even(c4), even(c5), even(c6), even(c7)), target)
+            transpose8(even(c0), even(c1), even(c2), even(c3), even(c4), even(c5), even(c6), even(c7)), target
+          )
           store8(
             transpose8(odd(c0), odd(c1), odd(c2), odd(c3), odd(c4), odd(c5), odd(c6), odd(c7)), target + 256)
         } else {
@@ -86,9 +88,13 @@ func packPanel<F: CodeFormat>(
         }
       }
       // Scales and offsets: eight rows' vectors of eight groups become eight groups' vectors of eight rows.
-      packFactors(F.self, block, half, panel.scales, (p0 + at, p1 + at, p2 + at, p3 + at, p4 + at, p5 + at, p6 + at, p7 + at), offsets: false)
+      packFactors(
+        F.self, block, half, panel.scales,
+        (p0 + at, p1 + at, p2 + at, p3 + at, p4 + at, p5 + at, p6 + at, p7 + at), offsets: false)
       if F.hasOffset {
-        packFactors(F.self, block, half, panel.offsets, (p0 + at, p1 + at, p2 + at, p3 + at, p4 + at, p5 + at, p6 + at, p7 + at), offsets: true)
+        packFactors(
+          F.self, block, half, panel.offsets,
+          (p0 + at, p1 + at, p2 + at, p3 + at, p4 + at, p5 + at, p6 + at, p7 + at), offsets: true)
       }
     }
   }
@@ -129,10 +135,13 @@ private typealias Rows8 = (
 
 @inline(__always)
 private func packFactors<F: CodeFormat>(
-  _ format: F.Type, _ block: Int, _ half: Int, _ target: UnsafeMutablePointer<Float>, _ p: Rows8, offsets: Bool
+  _ format: F.Type, _ block: Int, _ half: Int, _ target: UnsafeMutablePointer<Float>, _ p: Rows8,
+  offsets: Bool
 ) {
   @inline(__always) func lower(_ b: UnsafeRawPointer) -> F256 { offsets ? F.offsets(b) : F.scales(b) }
-  @inline(__always) func upper(_ b: UnsafeRawPointer) -> F256 { offsets ? F.upperOffsets(b) : F.upperScales(b) }
+  @inline(__always) func upper(_ b: UnsafeRawPointer) -> F256 {
+    offsets ? F.upperOffsets(b) : F.upperScales(b)
+  }
   let groups = F.subBlocksPerBlock * (F.groupsOf16 ? 2 : 1)
   let out = target + block * groups * 16 + half * 8
   if F.weightsPerBlock == 32 {
@@ -142,7 +151,9 @@ private func packFactors<F: CodeFormat>(
     store(v, out)
     return
   }
-  @inline(__always) func put(_ t: (I256, I256, I256, I256, I256, I256, I256, I256), _ out: UnsafeMutablePointer<Float>) {
+  @inline(__always) func put(
+    _ t: (I256, I256, I256, I256, I256, I256, I256, I256), _ out: UnsafeMutablePointer<Float>
+  ) {
     store(floats(t.0), out)
     store(floats(t.1), out, 16)
     store(floats(t.2), out, 32)
@@ -154,7 +165,8 @@ private func packFactors<F: CodeFormat>(
   }
   put(
     transpose8(
-      bits(lower(p.0)), bits(lower(p.1)), bits(lower(p.2)), bits(lower(p.3)), bits(lower(p.4)), bits(lower(p.5)),
+      bits(lower(p.0)), bits(lower(p.1)), bits(lower(p.2)), bits(lower(p.3)), bits(lower(p.4)),
+      bits(lower(p.5)),
       bits(lower(p.6)), bits(lower(p.7))), out)
   if F.groupsOf16 {
     put(
@@ -177,8 +189,10 @@ func packPanel<F: FloatFormat>(
     while k + 8 <= count {
       let c = first + k
       let t = transpose8(
-        bits(F.load8(row(0), c)), bits(F.load8(row(1), c)), bits(F.load8(row(2), c)), bits(F.load8(row(3), c)),
-        bits(F.load8(row(4), c)), bits(F.load8(row(5), c)), bits(F.load8(row(6), c)), bits(F.load8(row(7), c)))
+        bits(F.load8(row(0), c)), bits(F.load8(row(1), c)), bits(F.load8(row(2), c)),
+        bits(F.load8(row(3), c)),
+        bits(F.load8(row(4), c)), bits(F.load8(row(5), c)), bits(F.load8(row(6), c)), bits(F.load8(row(7), c))
+      )
       let out = panel + k * 16 + r
       store(floats(t.0), out)
       store(floats(t.1), out, 16)

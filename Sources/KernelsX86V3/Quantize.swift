@@ -34,7 +34,8 @@ private struct Block32 {
     let a = _mm256_packs_epi32(q0, q1), b = _mm256_packs_epi32(q2, q3)
     let low = I256(a.x, a.z, a.y, a.w), high = I256(b.x, b.z, b.y, b.w)
     return SIMD32(
-      lowHalf: unsafeBitCast(low, to: SIMD16<Int16>.self), highHalf: unsafeBitCast(high, to: SIMD16<Int16>.self))
+      lowHalf: unsafeBitCast(low, to: SIMD16<Int16>.self),
+      highHalf: unsafeBitCast(high, to: SIMD16<Int16>.self))
   }
 }
 
@@ -52,7 +53,8 @@ private struct Block32 {
 /// scale × Σ q over each 32 and each 16 consecutive elements.
 public func quantize16(
   _ x: UnsafePointer<Float>, count: Int, into q: UnsafeMutablePointer<Int16>,
-  scales: UnsafeMutablePointer<Float>, sums32: UnsafeMutablePointer<Float>, sums16: UnsafeMutablePointer<Float>
+  scales: UnsafeMutablePointer<Float>, sums32: UnsafeMutablePointer<Float>,
+  sums16: UnsafeMutablePointer<Float>
 ) {
   for block in 0..<count / 32 {
     let floats = Block32(x + 32 * block)
@@ -76,7 +78,8 @@ public func quantize16(
 /// precision. Scales and sums as in `quantize16`; the sums leave the center out.
 public func quantize8(
   _ x: UnsafePointer<Float>, count: Int, into q: UnsafeMutablePointer<Int8>,
-  scales: UnsafeMutablePointer<Float>, centers: UnsafeMutablePointer<Float>, sums32: UnsafeMutablePointer<Float>, sums16: UnsafeMutablePointer<Float>
+  scales: UnsafeMutablePointer<Float>, centers: UnsafeMutablePointer<Float>,
+  sums32: UnsafeMutablePointer<Float>, sums16: UnsafeMutablePointer<Float>
 ) {
   for block in 0..<count / 32 {
     let floats = Block32(x + 32 * block)

@@ -17,7 +17,9 @@ package struct RotaryEmbedding: Sendable {
   package enum Scaling: Sendable, Equatable {
     case none
     case linear(factor: Float)
-    case yarn(factor: Float, originalContext: Int, attentionFactor: Float)
+    /// `fastTurns` and `slowTurns`: pairs that turn more often than `fastTurns` within the original context keep their
+    /// frequency, those that turn less than `slowTurns` are interpolated (β and α of the paper).
+    case yarn(factor: Float, originalContext: Int, attentionFactor: Float, fastTurns: Float, slowTurns: Float)
   }
 
   package struct Parameters: Sendable {
@@ -45,8 +47,8 @@ package struct RotaryEmbedding: Sendable {
     case .none: break
     case .linear(let factor):
       for i in frequencies.indices { frequencies[i] /= factor }
-    case .yarn(let factor, let originalContext, let attentionFactor):
-      let range = Self.yarnRange(parameters, originalContext)
+    case .yarn(let factor, let originalContext, let attentionFactor, let fastTurns, let slowTurns):
+      let range = Self.yarnRange(parameters, originalContext, fastTurns, slowTurns)
       for i in frequencies.indices {
         let position = (Float(i) - range.low) / max(0.001, range.high - range.low)
         let extrapolated = 1 - min(1, max(0, position))
@@ -58,17 +60,18 @@ package struct RotaryEmbedding: Sendable {
     self.magnitude = magnitude
   }
 
-  /// The pairs between which YaRN goes over from extrapolation to interpolation: those that turn 32 times and once
-  /// within the original context.
-  private static func yarnRange(_ parameters: Parameters, _ originalContext: Int) -> (low: Float, high: Float)
-  {
+  /// The pairs between which YaRN goes over from extrapolation to interpolation: those that turn `fastTurns` and
+  /// `slowTurns` times within the original context.
+  private static func yarnRange(
+    _ parameters: Parameters, _ originalContext: Int, _ fastTurns: Float, _ slowTurns: Float
+  ) -> (low: Float, high: Float) {
     func pair(turns: Float) -> Float {
       Float(parameters.dimensions) * logf(Float(originalContext) / (turns * 2 * Float.pi))
         / (2 * logf(parameters.base))
     }
     return (
-      max(0, pair(turns: 32).rounded(.down)),
-      min(Float(parameters.dimensions - 1), pair(turns: 1).rounded(.up))
+      max(0, pair(turns: fastTurns).rounded(.down)),
+      min(Float(parameters.dimensions - 1), pair(turns: slowTurns).rounded(.up))
     )
   }
 
@@ -113,12 +116,21 @@ extension RotaryEmbedding.Parameters {
       guard original > 0 else {
         throw invalid("rope.scaling.original_context_length", "a positive number", "\(original)")
       }
-      let attention = try metadata.float("\(architecture).rope.scaling.attn_factor") ?? 1
-      guard attention.isFinite, attention > 0 else {
-        throw invalid("rope.scaling.attn_factor", "a positive number", "\(attention)")
+      func positive(_ key: String, default value: Float) throws -> Float {
+        let found = try metadata.float("\(architecture).\(key)") ?? value
+        guard found.isFinite, found > 0 else { throw invalid(key, "a positive number", "\(found)") }
+        return found
+      }
+      let extrapolation = try positive("rope.scaling.yarn_ext_factor", default: 1)
+      guard extrapolation == 1 else {
+        throw ModelError.unsupportedRopeScaling(
+          file: file.path, name: "yarn with an extrapolation factor of \(extrapolation)")
       }
       scaling = .yarn(
-        factor: factor == 0 ? 1 : factor, originalContext: original, attentionFactor: attention)
+        factor: factor == 0 ? 1 : factor, originalContext: original,
+        attentionFactor: try positive("rope.scaling.attn_factor", default: 1),
+        fastTurns: try positive("rope.scaling.yarn_beta_fast", default: 32),
+        slowTurns: try positive("rope.scaling.yarn_beta_slow", default: 1))
     case .some(let other): throw ModelError.unsupportedRopeScaling(file: file.path, name: other)
     }
   }

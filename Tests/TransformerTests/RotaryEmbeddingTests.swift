@@ -82,9 +82,11 @@ import Transformer
   /// keep their frequency, those that turn less than α = 1 are divided by s, and a ramp leads from one to the other. As in
   /// the authors' code the ramp runs over pair numbers, its ends rounded outwards: the pair of r turns is
   /// d ln(L / 2πr) / (2 ln base). Magnitude: 0.1 ln s + 1.
-  private func yarn(_ s: Double, _ context: Double, _ base: Double, _ d: Double) -> [Double] {
+  private func yarn(
+    _ s: Double, _ context: Double, _ base: Double, _ d: Double, fast: Double = 32, slow: Double = 1
+  ) -> [Double] {
     func pair(_ turns: Double) -> Double { d * log(context / (turns * 2 * .pi)) / (2 * log(base)) }
-    let low = max(floor(pair(32)), 0), high = min(ceil(pair(1)), d - 1)
+    let low = max(floor(pair(fast)), 0), high = min(ceil(pair(slow)), d - 1)
     return plain(base, Int(d)).enumerated().map { index, frequency in
       let ramp = min(1, max(0, (Double(index) - low) / max(0.001, high - low)))
       return frequency * (1 - ramp) + frequency / s * ramp
@@ -104,6 +106,12 @@ import Transformer
         check(try rotary(keys), expected, magnitude: 0.1 * log(factor) + 1)
         keys["scaling.attn_factor"] = .float32(0.75)
         check(try rotary(keys), expected, magnitude: 0.75 * (0.1 * log(factor) + 1))
+        keys["scaling.yarn_beta_fast"] = .float32(16)
+        keys["scaling.yarn_beta_slow"] = .float32(2)
+        let turns = yarn(factor, Double(context), base, Double(dimensions), fast: 16, slow: 2)
+        check(try rotary(keys), turns, magnitude: 0.75 * (0.1 * log(factor) + 1))
+        keys["scaling.yarn_ext_factor"] = .float32(0)
+        #expect(throws: ModelError.self) { _ = try rotary(keys) }
       }
     }
     // All three regions must be seen, or the formula is not tested.

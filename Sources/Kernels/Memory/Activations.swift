@@ -33,7 +33,8 @@ private final class QuantizedRows {
   init(tokens: Int, columns: Int, codeBytes: Int) {
     let blocks = tokens * ((columns + 31) / 32)
     memory = AlignedMemory(byteCount: blocks * (32 * codeBytes + 20) + 256)
-    let floats = (memory.base + ((blocks * 32 * codeBytes + 63) & ~63)).bindMemory(to: Float.self, capacity: blocks * 5)
+    let floats = (memory.base + ((blocks * 32 * codeBytes + 63) & ~63)).bindMemory(
+      to: Float.self, capacity: blocks * 5)
     view = QuantizedView(
       codes: memory.base, scales: floats, sums32: floats + blocks, sums16: floats + 2 * blocks,
       centers: floats + 4 * blocks)
@@ -101,6 +102,7 @@ struct WeightTile {
   func dropping(columns first: Int, keeping count: Int) -> WeightTile {
     let block = type.block
     return WeightTile(
-      type: type, base: base + first / block.weights * block.bytes, rowBytes: rowBytes, rows: rows, columns: count)
+      type: type, base: base + first / block.weights * block.bytes, rowBytes: rowBytes, rows: rows,
+      columns: count)
   }
 }

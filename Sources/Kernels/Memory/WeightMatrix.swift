@@ -37,7 +37,9 @@ package struct WeightMatrix: @unchecked Sendable {
   package init(rows: Int, columns: Int, _ values: [Float]) {
     precondition(values.count == rows * columns)
     let memory = AlignedMemory(byteCount: values.count * 4)
-    values.withUnsafeBytes { memory.base.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory.base), byteCount: $0.count) }
+    values.withUnsafeBytes {
+      memory.base.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory.base), byteCount: $0.count)
+    }
     type = .f32
     self.rows = rows
     self.columns = columns
@@ -46,7 +48,9 @@ package struct WeightMatrix: @unchecked Sendable {
     owner = memory
   }
 
-  private init(type: TensorType, rows: Int, columns: Int, base: UnsafeRawPointer, rowBytes: Int, owner: AnyObject) {
+  private init(
+    type: TensorType, rows: Int, columns: Int, base: UnsafeRawPointer, rowBytes: Int, owner: AnyObject
+  ) {
     self.type = type
     self.rows = rows
     self.columns = columns
@@ -59,7 +63,8 @@ package struct WeightMatrix: @unchecked Sendable {
   package func slice(rows range: Range<Int>) -> WeightMatrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows)
     return WeightMatrix(
-      type: type, rows: range.count, columns: columns, base: base + range.lowerBound * rowBytes, rowBytes: rowBytes,
+      type: type, rows: range.count, columns: columns, base: base + range.lowerBound * rowBytes,
+      rowBytes: rowBytes,
       owner: owner)
   }
 

@@ -62,12 +62,15 @@ final class AttentionTask: PoolTask {
   /// Traps where a kernel would read or write outside of a store or of scratch memory.
   func prepare(_ call: AttentionCall, layer: Int, kvHeads: Int) {
     precondition(
-      call.heads == heads && Self.rowsPerItem(heads: heads) <= maximumRows && call.headSize <= maximumHeadSize)
+      call.heads == heads && Self.rowsPerItem(heads: heads) <= maximumRows && call.headSize <= maximumHeadSize
+    )
     for span in spans {
       let store = span.store
-      precondition(layer >= 0 && layer < store.layers && kvHeads == store.heads && call.headSize == store.headSize)
+      precondition(
+        layer >= 0 && layer < store.layers && kvHeads == store.heads && call.headSize == store.headSize)
       for row in span.first..<span.first + span.count {
-        precondition(call.firsts[row] >= 0 && Int(call.limits[row]) <= store.capacity, "a row sees beyond its store")
+        precondition(
+          call.firsts[row] >= 0 && Int(call.limits[row]) <= store.capacity, "a row sees beyond its store")
       }
     }
     self.call = call

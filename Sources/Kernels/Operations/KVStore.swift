@@ -20,7 +20,8 @@ package final class KVStore: @unchecked Sendable {
     self.areHalves = areHalves
     elementBytes = areHalves ? 2 : 4
     // Not initialized: attention reads only positions between the first and the last that a row of the batch sees.
-    memory = .allocate(byteCount: max(64, 2 * layers * heads * capacity * headSize * elementBytes), alignment: 64)
+    memory = .allocate(
+      byteCount: max(64, 2 * layers * heads * capacity * headSize * elementBytes), alignment: 64)
   }
 
   deinit { memory.deallocate() }
@@ -61,13 +62,16 @@ package final class KVStore: @unchecked Sendable {
   /// Copies positions `0 ..< count` of every layer from a store of the same shape.
   package func copyPrefix(of other: KVStore, count: Int) {
     precondition(
-      layers == other.layers && heads == other.heads && headSize == other.headSize && areHalves == other.areHalves
+      layers == other.layers && heads == other.heads && headSize == other.headSize
+        && areHalves == other.areHalves
         && count <= capacity && count <= other.capacity)
     let bytes = count * headSize * elementBytes
     for layer in 0..<layers {
       for head in 0..<heads {
-        keys(layer: layer, head: head).copyMemory(from: other.keys(layer: layer, head: head), byteCount: bytes)
-        values(layer: layer, head: head).copyMemory(from: other.values(layer: layer, head: head), byteCount: bytes)
+        keys(layer: layer, head: head).copyMemory(
+          from: other.keys(layer: layer, head: head), byteCount: bytes)
+        values(layer: layer, head: head).copyMemory(
+          from: other.values(layer: layer, head: head), byteCount: bytes)
       }
     }
   }

@@ -51,7 +51,8 @@ final class LinearTask: PoolTask {
     self.scratch = scratch
     hidden = Matrix(rows: tokens, columns: 64)
     let empty = UnsafeMutablePointer<Float>(bitPattern: 64)!
-    let none = QuantizedView(codes: UnsafeMutableRawPointer(empty), scales: empty, sums32: empty, sums16: empty, centers: empty)
+    let none = QuantizedView(
+      codes: UnsafeMutableRawPointer(empty), scales: empty, sums32: empty, sums16: empty, centers: empty)
     input = ActivationView(floats: empty, columns: 0, int8: none, int16: none)
     slots.reserveCapacity(3)
     items.reserveCapacity(256)
@@ -70,7 +71,8 @@ final class LinearTask: PoolTask {
   func add(_ operand: LinearOperand, _ output: Matrix) {
     precondition(operand.weight.columns == input.columns && output.columns == operand.weight.rows)
     precondition(tokens <= output.rows)
-    slots.append(Slot(operand: operand, output: output, tileRows: 0, firstTile: 0, firstColumn: 0, hasDelta: false))
+    slots.append(
+      Slot(operand: operand, output: output, tileRows: 0, firstTile: 0, firstColumn: 0, hasDelta: false))
   }
 
   /// Lets go of the batch's runs and outputs: as long as two hold them, the batch cannot be emptied in place, and an
@@ -156,7 +158,8 @@ final class LinearTask: PoolTask {
     let segment = delta.segments[item.segment]
     let target = hidden.row(item.firstToken) + item.column
     table.multiply(
-      WeightTile(segment.a, first: 0, rows: segment.rank), input.dropping(tokens: item.firstToken), item.tokens, target,
+      WeightTile(segment.a, first: 0, rows: segment.rank), input.dropping(tokens: item.firstToken),
+      item.tokens, target,
       hidden.columns, scratch.base(worker))
     for token in 0..<item.tokens {
       let line = target + token * hidden.columns
@@ -217,7 +220,8 @@ final class LinearTask: PoolTask {
       let part = scratch.tile(worker)
       for token in 0..<run.count {
         for row in 0..<rows { part[row] = 0 }
-        table.addMultiply(tile, h + token * hidden.columns, hidden.columns, 1, part, rows, scratch.base(worker))
+        table.addMultiply(
+          tile, h + token * hidden.columns, hidden.columns, 1, part, rows, scratch.base(worker))
         let line = output + token * stride
         for row in 0..<rows { line[row] += gain.pointer[first + row] * part[row] }
       }
@@ -226,7 +230,8 @@ final class LinearTask: PoolTask {
   }
 
   private func addBias(
-    _ bias: Matrix?, _ first: Int, _ rows: Int, _ output: UnsafeMutablePointer<Float>, _ stride: Int, _ tokens: Int
+    _ bias: Matrix?, _ first: Int, _ rows: Int, _ output: UnsafeMutablePointer<Float>, _ stride: Int,
+    _ tokens: Int
   ) {
     guard let bias else { return }
     for token in 0..<tokens { table.addScaled(bias.pointer + first, 1, rows, output + token * stride) }

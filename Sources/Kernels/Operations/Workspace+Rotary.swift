@@ -27,7 +27,9 @@ extension Workspace {
   }
 
   /// RMS norm of each head of a row by itself (query and key norms).
-  package func rmsNormHeads(_ matrix: Matrix, row: Int, heads: Int, headSize: Int, _ weight: Matrix, epsilon: Float) {
+  package func rmsNormHeads(
+    _ matrix: Matrix, row: Int, heads: Int, headSize: Int, _ weight: Matrix, epsilon: Float
+  ) {
     precondition(weight.columns == headSize)
     for head in 0..<heads {
       let x = matrix.row(row) + head * headSize

@@ -81,7 +81,9 @@ package final class Workspace {
     }
   }
 
-  package func rmsNorm(_ input: Matrix, _ weight: Matrix, epsilon: Float, into output: Matrix, rows: Range<Int>) {
+  package func rmsNorm(
+    _ input: Matrix, _ weight: Matrix, epsilon: Float, into output: Matrix, rows: Range<Int>
+  ) {
     precondition(input.columns == weight.columns && output.columns == input.columns)
     forEachRow(rows.count) { index in
       let row = rows.lowerBound + index
@@ -111,7 +113,8 @@ package final class Workspace {
       // An embedding's `a` is stored with one row of `rank` values a token, so `rank` is its columns.
       let rank = segment.a.columns
       precondition(token >= 0 && token < segment.a.rows)
-      let a = WeightTile(segment.a, first: token, rows: 1), b = WeightTile(segment.b, first: 0, rows: segment.b.rows)
+      let a = WeightTile(segment.a, first: token, rows: 1),
+        b = WeightTile(segment.b, first: 0, rows: segment.b.rows)
       for first in stride(from: 0, to: rank, by: Self.tileFloats) {
         let count = min(Self.tileFloats, rank - first)
         let some = a.dropping(columns: first, keeping: count)
@@ -145,7 +148,9 @@ package final class Workspace {
   private var limits: UnsafeMutablePointer<Int32> { firsts + tokens }
 
   /// Writes one row of keys and values to its sequence's store.
-  package func append(_ keys: Matrix, _ values: Matrix, row: Int, to store: KVStore, layer: Int, position: Int) {
+  package func append(
+    _ keys: Matrix, _ values: Matrix, row: Int, to store: KVStore, layer: Int, position: Int
+  ) {
     store.write(
       layer: layer, position: position, keys: keys.row(row), values: values.row(row), table: compute.table)
   }
@@ -155,9 +160,11 @@ package final class Workspace {
     _ queries: Matrix, into output: Matrix, layer: Int, heads: Int, kvHeads: Int, headSize: Int, scale: Float,
     softcap: Float = 0
   ) {
-    precondition(heads % kvHeads == 0 && queries.columns == heads * headSize && output.columns == queries.columns)
+    precondition(
+      heads % kvHeads == 0 && queries.columns == heads * headSize && output.columns == queries.columns)
     let call = AttentionCall(
-      queries: queries.pointer, output: output.pointer, stride: queries.columns, tokens: 0, heads: heads / kvHeads,
+      queries: queries.pointer, output: output.pointer, stride: queries.columns, tokens: 0,
+      heads: heads / kvHeads,
       headSize: headSize, keys: UnsafeRawPointer(queries.pointer), values: UnsafeRawPointer(queries.pointer),
       areHalves: true, firsts: firsts, limits: limits, scale: scale, softcap: softcap)
     attention.prepare(call, layer: layer, kvHeads: kvHeads)

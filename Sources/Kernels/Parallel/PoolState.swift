@@ -99,11 +99,14 @@ final class PoolState: @unchecked Sendable {
       let index = seen & Self.indexMask
       guard index < (seen >> Self.indexBits) & Self.indexMask else { return }
       let address = task.load(ordering: .relaxed)
-      guard ticket.compareExchange(expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing).exchanged
+      guard
+        ticket.compareExchange(expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing).exchanged
       else { continue }
       guard let pointer = UnsafeRawPointer(bitPattern: address) else { return }
       // The caller keeps the task alive until `completed` has counted this item.
-      Unmanaged<PoolTask>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.run(item: Int(index), worker: worker) }
+      Unmanaged<PoolTask>.fromOpaque(pointer)._withUnsafeGuaranteedRef {
+        $0.run(item: Int(index), worker: worker)
+      }
       completed.wrappingAdd(1, ordering: .releasing)
     }
   }

@@ -53,7 +53,8 @@ package enum Processor {
   private static func controlGroupQuota() -> Int? {
     if let text = readFile("/sys/fs/cgroup/cpu.max") {
       let fields = text.split(whereSeparator: \.isWhitespace)
-      guard fields.count == 2, let quota = Double(fields[0]), let period = Double(fields[1]), period > 0 else {
+      guard fields.count == 2, let quota = Double(fields[0]), let period = Double(fields[1]), period > 0
+      else {
         return nil
       }
       return max(1, Int((quota / period).rounded(.up)))
@@ -83,5 +84,7 @@ package enum Processor {
 }
 
 extension String {
-  fileprivate var trimmed: String { String(self.drop(while: \.isWhitespace).prefix(while: { !$0.isWhitespace })) }
+  fileprivate var trimmed: String {
+    String(self.drop(while: \.isWhitespace).prefix(while: { !$0.isWhitespace }))
+  }
 }

@@ -39,7 +39,8 @@
         let q16 = UnsafePointer(x.int16.codes.assumingMemoryBound(to: Int16.self))
         if tokens == 1 {
           matVec(
-            type: number, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, columns: w.columns, floats: x.floats,
+            type: number, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, columns: w.columns,
+            floats: x.floats,
             q16: q16, scales: x.int16.scales, sums32: x.int16.sums32, sums16: x.int16.sums16, into: y)
           return
         }
@@ -47,9 +48,11 @@
         var first = 0
         while first < w.rows {
           matMulTile(
-            type: number, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes, rows: min(16, w.rows - first),
+            type: number, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes,
+            rows: min(16, w.rows - first),
             columns: w.columns, tokens: tokens, floats: x.floats, floatStride: x.columns,
-            q8: x.int8.codes.assumingMemoryBound(to: Int8.self), q16: q16, scales: form.scales, sums32: form.sums32,
+            q8: x.int8.codes.assumingMemoryBound(to: Int8.self), q16: q16, scales: form.scales,
+            sums32: form.sums32,
             sums16: form.sums16, centers: x.int8.centers, into: y + first, stride: stride, scratch: scratch)
           first += 16
         }
@@ -73,7 +76,8 @@
         KernelsX86V3.attend(
           q: call.queries, out: call.output, stride: call.stride, tokens: call.tokens, heads: call.heads,
           headSize: call.headSize, keys: call.keys, values: call.values, areHalves: call.areHalves,
-          firsts: call.firsts, limits: call.limits, scale: call.scale, softcap: call.softcap, scratch: scratch)
+          firsts: call.firsts, limits: call.limits, scale: call.scale, softcap: call.softcap, scratch: scratch
+        )
       },
       attentionScratchBytes: { KernelsX86V3.attentionScratchBytes(rows: $0, headSize: $1) })
   }

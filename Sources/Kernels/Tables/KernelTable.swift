@@ -23,7 +23,8 @@ package struct KernelTable: Sendable {
   /// `y[token × stride + row] += w[row] · h[token × hStride ...]` for a low-rank factor's rows: `columns` is small.
   let addMultiply:
     @Sendable (
-      _ w: WeightTile, _ h: UnsafePointer<Float>, _ hStride: Int, _ tokens: Int, _ y: UnsafeMutablePointer<Float>,
+      _ w: WeightTile, _ h: UnsafePointer<Float>, _ hStride: Int, _ tokens: Int,
+      _ y: UnsafeMutablePointer<Float>,
       _ stride: Int, _ scratch: UnsafeMutableRawPointer
     ) -> Void
 
@@ -38,10 +39,12 @@ package struct KernelTable: Sendable {
       _ y: UnsafeMutablePointer<Float>
     ) -> Void
   /// `gate = silu(gate) × up`
-  let siluMultiply: @Sendable (_ gate: UnsafeMutablePointer<Float>, _ up: UnsafePointer<Float>, _ count: Int) -> Void
+  let siluMultiply:
+    @Sendable (_ gate: UnsafeMutablePointer<Float>, _ up: UnsafePointer<Float>, _ count: Int) -> Void
   /// `y += scale × x`
   let addScaled:
-    @Sendable (_ x: UnsafePointer<Float>, _ scale: Float, _ count: Int, _ y: UnsafeMutablePointer<Float>) -> Void
+    @Sendable (_ x: UnsafePointer<Float>, _ scale: Float, _ count: Int, _ y: UnsafeMutablePointer<Float>) ->
+      Void
   let toHalves: @Sendable (_ x: UnsafePointer<Float>, _ count: Int, _ y: UnsafeMutablePointer<UInt16>) -> Void
   let attend: @Sendable (_ call: AttentionCall, _ scratch: UnsafeMutableRawPointer) -> Void
   let attentionScratchBytes: @Sendable (_ rows: Int, _ headSize: Int) -> Int

@@ -43,7 +43,8 @@ extension PortableKernels {
   }
 
   private static func load(
-    _ base: UnsafeRawPointer, _ first: Int, _ count: Int, _ areHalves: Bool, _ target: UnsafeMutablePointer<Float>
+    _ base: UnsafeRawPointer, _ first: Int, _ count: Int, _ areHalves: Bool,
+    _ target: UnsafeMutablePointer<Float>
   ) {
     for i in 0..<count {
       target[i] =

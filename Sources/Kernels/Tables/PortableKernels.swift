@@ -20,14 +20,16 @@ enum PortableKernels {
   }
 
   static func addMultiply(
-    _ w: WeightTile, _ h: UnsafePointer<Float>, _ hStride: Int, _ tokens: Int, _ y: UnsafeMutablePointer<Float>,
+    _ w: WeightTile, _ h: UnsafePointer<Float>, _ hStride: Int, _ tokens: Int,
+    _ y: UnsafeMutablePointer<Float>,
     _ stride: Int, _ scratch: UnsafeMutableRawPointer
   ) {
     let line = scratch.assumingMemoryBound(to: Float.self)
     for first in Swift.stride(from: 0, to: w.columns, by: rankColumns) {
       let part = w.dropping(columns: first, keeping: min(rankColumns, w.columns - first))
       for row in 0..<part.rows {
-        BlockFormats.dequantizeKnown(part.type, part.base + row * part.rowBytes, count: part.columns, into: line)
+        BlockFormats.dequantizeKnown(
+          part.type, part.base + row * part.rowBytes, count: part.columns, into: line)
         for token in 0..<tokens {
           y[token * stride + row] += dot(line, h + token * hStride + first, part.columns)
         }
@@ -65,7 +67,9 @@ enum PortableKernels {
     for i in 0..<count { gate[i] = gate[i] / (1 + exponential(-gate[i])) * up[i] }
   }
 
-  static func addScaled(_ x: UnsafePointer<Float>, _ scale: Float, _ count: Int, _ y: UnsafeMutablePointer<Float>) {
+  static func addScaled(
+    _ x: UnsafePointer<Float>, _ scale: Float, _ count: Int, _ y: UnsafeMutablePointer<Float>
+  ) {
     for i in 0..<count { y[i] += scale * x[i] }
   }
 

@@ -9,7 +9,8 @@ public struct GenerationOptions: Sendable, Equatable {
   public var ignoresEnd: Bool
 
   public init(
-    maxTokens: Int? = nil, sampling: SamplingOptions = SamplingOptions(), stop: [String] = [], ignoresEnd: Bool = false
+    maxTokens: Int? = nil, sampling: SamplingOptions = SamplingOptions(), stop: [String] = [],
+    ignoresEnd: Bool = false
   ) {
     self.maxTokens = maxTokens
     self.sampling = sampling

@@ -41,7 +41,8 @@ public actor Context {
 
   /// A context with adapters of its own, whatever is applied to the model; `[]`: the base model.
   public init(
-    _ model: Model, adapters: [(adapter: LoRAAdapter, scale: Float)], options: ContextOptions = ContextOptions()
+    _ model: Model, adapters: [(adapter: LoRAAdapter, scale: Float)],
+    options: ContextOptions = ContextOptions()
   ) throws {
     let entries = adapters.map { AdapterBinding.Entry($0.adapter.adapter, scale: $0.scale) }
     try self.init(model, bound: try AdapterBinding.bind(entries, to: model.decoder), options: options)
@@ -57,7 +58,8 @@ public actor Context {
   ///
   /// - Throws: `ModelError.contextExceeded` if the prompt is too long; `SamplingError`; `CancellationError`.
   public func generate(
-    _ prompt: String, maxTokens: Int? = nil, sampling: SamplingOptions = SamplingOptions(), stop: [String] = []
+    _ prompt: String, maxTokens: Int? = nil, sampling: SamplingOptions = SamplingOptions(),
+    stop: [String] = []
   ) async throws -> String {
     try complete(
       .text(prompt), options: GenerationOptions(maxTokens: maxTokens, sampling: sampling, stop: stop)
@@ -66,7 +68,8 @@ public actor Context {
 
   /// The same, piece by piece as it is generated. A piece never ends inside a character.
   public nonisolated func stream(
-    _ prompt: String, maxTokens: Int? = nil, sampling: SamplingOptions = SamplingOptions(), stop: [String] = []
+    _ prompt: String, maxTokens: Int? = nil, sampling: SamplingOptions = SamplingOptions(),
+    stop: [String] = []
   ) -> AsyncThrowingStream<String, any Error> {
     stream(.text(prompt), options: GenerationOptions(maxTokens: maxTokens, sampling: sampling, stop: stop))
   }
@@ -90,7 +93,8 @@ public actor Context {
 
   /// Generates a continuation of any prompt; `onText` receives each piece on the context's thread.
   public func complete(
-    _ prompt: Prompt, options: GenerationOptions = GenerationOptions(), onText: @Sendable (String) -> Void = { _ in }
+    _ prompt: Prompt, options: GenerationOptions = GenerationOptions(),
+    onText: @Sendable (String) -> Void = { _ in }
   ) throws -> Completion {
     var generation = try Generation(model, session, prompt, options)
     return try generation.run(onText)

@@ -65,7 +65,8 @@ struct Generation {
     }
     return Completion(
       text: text, tokens: tokens, finishReason: reason, promptTokens: prompt.count, reusedTokens: reused,
-      seed: sampler.seed, prefillSeconds: (prefilled - start).seconds, decodeSeconds: (clock.now - prefilled).seconds)
+      seed: sampler.seed, prefillSeconds: (prefilled - start).seconds,
+      decodeSeconds: (clock.now - prefilled).seconds)
   }
 
   /// Passes on text that is safe to show; true if a stop string has appeared.

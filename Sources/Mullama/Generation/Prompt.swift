@@ -35,7 +35,8 @@ extension Model {
     case .chat(let messages):
       guard let chatTemplate else { throw ModelError.noChatTemplate(file: path) }
       let text = try chatTemplate.render(
-        messages: messages, addGenerationPrompt: true, bosToken: tokenizer.bos.map(text(of:)), eosToken: tokenizer.eos.map(text(of:)))
+        messages: messages, addGenerationPrompt: true, bosToken: tokenizer.bos.map(text(of:)),
+        eosToken: tokenizer.eos.map(text(of:)))
       return encodeRendered(text)
     }
   }

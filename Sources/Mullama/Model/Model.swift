@@ -35,7 +35,9 @@ public final class Model: Sendable {
   }
 
   package init(_ file: GGUFFile, options: ModelOptions = ModelOptions()) throws {
-    if let threads = options.threads, !(1...256).contains(threads) { throw ModelError.invalidThreadCount(threads) }
+    if let threads = options.threads, !(1...256).contains(threads) {
+      throw ModelError.invalidThreadCount(threads)
+    }
     if try file.metadata.string("general.type") == "adapter" {
       throw ModelError.isAdapter(file: file.path)
     }
@@ -50,7 +52,8 @@ public final class Model: Sendable {
       throw ModelError.vocabularyMismatch(
         file: file.path, tokens: tokenizer.vocabularyCount, rows: decoder.hyperparameters.vocabularySize)
     }
-    chatTemplate = try file.metadata.string("tokenizer.chat_template").map { source throws(ChatTemplateError) in
+    chatTemplate = try file.metadata.string("tokenizer.chat_template").map {
+      source throws(ChatTemplateError) in
       try ChatTemplate(source)
     }
   }
