@@ -33,7 +33,8 @@ import ChatTemplates
   }
 
   @Test(arguments: [
-    (0.1, "0.1"), (1e16, "1e+16"), (123456789012345.6, "123456789012345.6"), (.leastNonzeroMagnitude, "5e-324"),
+    (0.1, "0.1"), (1e16, "1e+16"), (123456789012345.6, "123456789012345.6"),
+    (.leastNonzeroMagnitude, "5e-324"),
     (1e-5, "1e-05"),
     (-0.0, "-0.0"), (9.5e15, "9500000000000000.0"), (1.7976931348623157e308, "1.7976931348623157e+308"),
   ])
@@ -43,7 +44,8 @@ import ChatTemplates
 
   @Test(arguments: [
     (2.675, 2, "2.67"), (0.5, 0, "0"), (1.5, 0, "2"), (2.5, 0, "2"), (1e22, 1, "10000000000000000000000.0"),
-    (0.000123, 5, "0.00012"), (999.9999, 2, "1000.00"), (.leastNonzeroMagnitude, 3, "0.000"), (0.05, 1, "0.1"),
+    (0.000123, 5, "0.00012"), (999.9999, 2, "1000.00"), (.leastNonzeroMagnitude, 3, "0.000"),
+    (0.05, 1, "0.1"),
   ])
   func fixedDigitsAreExact(value: Double, places: Int, text: String) {
     #expect(value.fixedDigits(places: places) == text)

@@ -17,7 +17,7 @@ extension Interpreter {
       switch scalar {
       case "{" where rest.first == "{", "}" where rest.first == "}":
         rest.removeFirst()
-        result.unicodeScalars.append(scalar)
+        result.append(scalar: scalar)
       case "{":
         var depth = 1
         let field = rest.prefix { scalar in
@@ -34,7 +34,7 @@ extension Interpreter {
       case "}":
         throw invalid("a '}' in the format stands alone")
       default:
-        result.unicodeScalars.append(scalar)
+        result.append(scalar: scalar)
       }
     }
     guard result.utf8.count <= limits.textBytes else { throw limit(.textBytes, limits.textBytes) }
@@ -132,7 +132,7 @@ extension Interpreter {
     var rest = Array(format.unicodeScalars)[...]
     while let scalar = rest.popFirst() {
       guard scalar == "%" else {
-        result.unicodeScalars.append(scalar)
+        result.append(scalar: scalar)
         continue
       }
       let piece = try percentField(&rest, &source)

@@ -184,7 +184,7 @@ extension Interpreter {
       for scalar in text.unicodeScalars {
         if left > 0 { result += new }
         left -= 1
-        result.unicodeScalars.append(scalar)
+        result.append(scalar: scalar)
       }
       return left > 0 ? result + new : result
     }
@@ -293,10 +293,10 @@ extension Interpreter {
         column += spaces
       case "\t": break
       case "\n", "\r":
-        result.unicodeScalars.append(scalar)
+        result.append(scalar: scalar)
         column = 0
       default:
-        result.unicodeScalars.append(scalar)
+        result.append(scalar: scalar)
         column += 1
       }
       guard result.utf8.count <= limits.textBytes else { throw limit(.textBytes, limits.textBytes) }
