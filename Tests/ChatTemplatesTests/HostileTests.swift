@@ -19,21 +19,24 @@ import ChatTemplates
   private func repeated(_ text: String, _ count: Int) -> String { String(repeating: text, count: count) }
 
   @Test func deepSyntaxIsRefused() {
-    let deep = 100_000
-    for (open, close) in [("(", ")"), ("[", "]"), ("{1:", "}"), ("f(", ")"), ("x[", "]")] {
+    let deep = 20_000
+    for (open, close) in [
+      ("(", ")"), ("[", "]"), ("{1:", "}"), ("f(", ")"), ("x[", "]"), ("1 + (", ")"), ("x | e(", ")"),
+      ("x is in(", ")"),
+    ] {
       #expect(
         limit(of: "{{ " + repeated(open, deep) + "1" + repeated(close, deep) + " }}") == .nesting, "\(open)")
     }
-    for prefix in ["-", "not ", "1 if x else ", "1 + (", "x | f("] {
+    for prefix in ["-", "not ", "1 if x else "] {
       #expect(limit(of: "{{ " + repeated(prefix, deep) + "1 }}") == .nesting, "\(prefix)")
     }
-    for suffix in [".a", " + 1", "[0]", "()", "|e", " and 1", " if 1", " * 2 - 1", " is odd"] {
+    for suffix in [".a", " + 1", "[0]", "()", "|e", " and 1", " if 1", " * 2 - 1"] {
       #expect(limit(of: "{{ x" + repeated(suffix, deep) + " }}") == .nesting, "\(suffix)")
     }
     for tag in [
       "{% if x %}", "{% for x in y %}", "{% macro m() %}", "{% set x %}", "{% with %}", "{% filter e %}",
     ] {
-      #expect(limit(of: repeated(tag, 20_000)) == .nesting, "\(tag)")
+      #expect(limit(of: repeated(tag, 5000)) == .nesting, "\(tag)")
     }
     #expect(limit(of: "{% set " + repeated("(", deep) + "a") == .nesting)
   }

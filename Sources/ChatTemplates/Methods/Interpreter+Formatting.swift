@@ -115,7 +115,9 @@ extension Interpreter {
     case .int, .bool: text = format.applied(to: value.integer ?? 0)
     case .double(let number): text = format.applied(to: number)
     case .string(let string), .markup(let string):
-      let isForText = (format.type == nil || format.type == "s") && format.alignment != .afterSign
+      let isForText =
+        (format.type == nil || format.type == "s") && format.alignment != .afterSign
+        && format.grouping == nil && format.sign == "-" && !format.isAlternate
       if isForText || format.fill == "0" && format.type == nil { text = format.applied(to: string) }
     default: break
     }
