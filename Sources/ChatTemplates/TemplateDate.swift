@@ -77,7 +77,7 @@ package struct TemplateDate: Sendable, Equatable {
     var scalars = format.unicodeScalars[...]
     while let scalar = scalars.popFirst() {
       guard scalar == "%" else {
-        result.unicodeScalars.append(scalar)
+        result.append(scalar: scalar)
         continue
       }
       // GNU's `%-d` drops the padding.

@@ -2,7 +2,7 @@ extension TemplateValue {
   /// Reads JSON (RFC 8259), keeping the order of keys, which templates that print tools depend on.
   ///
   /// A number without fraction or exponent that fits 64 bits becomes an integer; any other a double.
-  /// - Throws: `ChatTemplateError.invalidJSON`; nesting beyond 200 levels is refused too.
+  /// - Throws: `ChatTemplateError.invalidJSON`; nesting beyond 100 levels is refused too.
   package init(json: String) throws(ChatTemplateError) {
     var reader = JSONReader(bytes: Array(json.utf8))
     self = try reader.readDocument()

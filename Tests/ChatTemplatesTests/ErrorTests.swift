@@ -6,7 +6,7 @@ import ChatTemplates
   @Test(arguments: [
     ("{{ x.y }}", ChatTemplateError.undefined(line: 1, reason: "'x' is undefined")),
     ("a\n{{ m.b.c }}", .undefined(line: 2, reason: "a dict has no attribute 'b'")),
-    ("a\n\n{{ 1\n + m }}", .invalidOperation(line: 3, problem: "'+' does not apply to a int and a dict")),
+    ("a\n\n{{ 1\n + m }}", .invalidOperation(line: 4, problem: "'+' does not apply to a int and a dict")),
     ("{% if true %}\n{{ raise_exception('no ' ~ 5) }}\n{% endif %}", .raised(line: 2, message: "no 5")),
     (
       "{% for x in [1] %}\n\n{{ [1].append(2) }}{% endfor %}",

@@ -25,7 +25,6 @@ extension Filters {
     _ interpreter: Interpreter, _ value: RuntimeValue, _ arguments: [RuntimeValue?]
   ) throws(ChatTemplateError) -> RuntimeValue {
     if case .iterator = value { throw interpreter.invalid("a generator cannot be walked over backwards") }
-    try interpreter.requireDefined(value)
     return try interpreter.elements(of: value).last
       ?? .undefined(.note("no last item, the sequence was empty"))
   }
@@ -59,7 +58,6 @@ extension Filters {
       try interpreter.chargeText(text.utf8.count)
       return interpreter.rewrapped(String(scalars: text.unicodeScalars.reversed()), like: value)
     }
-    try interpreter.requireDefined(value)
     let items = try interpreter.elements(of: value)
     try interpreter.chargeList(items.count)
     // A generator has no reverse walk; Jinja then makes a list.

@@ -5,6 +5,7 @@ extension Filters {
   ) throws(ChatTemplateError) -> RuntimeValue {
     let text = try interpreter.display(value)
     try interpreter.chargeText(text.utf8.count)
+    try interpreter.charge(text.utf8.count / 4)
     return interpreter.rewrapped(transform(text), like: value)
   }
 
@@ -43,6 +44,7 @@ extension Filters {
   ) throws(ChatTemplateError) -> RuntimeValue {
     let text = try interpreter.display(value)
     try interpreter.chargeText(text.utf8.count)
+    try interpreter.charge(text.utf8.count / 4)
     var result = ""
     var word = ""
     func finish(_ word: String) -> String {
@@ -53,9 +55,9 @@ extension Filters {
       if scalar.isPythonSpace || "-({[<".unicodeScalars.contains(scalar) {
         result += finish(word)
         word = ""
-        result.unicodeScalars.append(scalar)
+        result.append(scalar: scalar)
       } else {
-        word.unicodeScalars.append(scalar)
+        word.append(scalar: scalar)
       }
     }
     return .string(result + finish(word))
@@ -130,6 +132,7 @@ extension Filters {
     if count <= length.addingReportingOverflow(leeway).partialValue || length > .max - leeway { return value }
     let text = try interpreter.string(value, of: "truncate")
     try interpreter.chargeText(text.utf8.count)
+    try interpreter.charge(text.utf8.count / 4)
     let kept = text.unicodeScalars.prefix(length - endLength)
     if arguments[1]?.isTrue ?? false { return interpreter.rewrapped(String(kept) + end, like: value) }
     let cut = kept.lastIndex(of: " ") ?? kept.endIndex
@@ -143,6 +146,7 @@ extension Filters {
   ) throws(ChatTemplateError) -> RuntimeValue {
     let text = try interpreter.display(value)
     try interpreter.chargeText(text.utf8.count)
+    try interpreter.charge(text.utf8.count / 4)
     var count = 0
     var inWord = false
     for scalar in text.unicodeScalars {

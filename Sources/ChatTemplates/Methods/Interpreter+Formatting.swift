@@ -17,7 +17,7 @@ extension Interpreter {
       switch scalar {
       case "{" where rest.first == "{", "}" where rest.first == "}":
         rest.removeFirst()
-        result.unicodeScalars.append(scalar)
+        result.append(scalar: scalar)
       case "{":
         var depth = 1
         let field = rest.prefix { scalar in
@@ -34,7 +34,7 @@ extension Interpreter {
       case "}":
         throw invalid("a '}' in the format stands alone")
       default:
-        result.unicodeScalars.append(scalar)
+        result.append(scalar: scalar)
       }
     }
     guard result.utf8.count <= limits.textBytes else { throw limit(.textBytes, limits.textBytes) }
@@ -115,7 +115,9 @@ extension Interpreter {
     case .int, .bool: text = format.applied(to: value.integer ?? 0)
     case .double(let number): text = format.applied(to: number)
     case .string(let string), .markup(let string):
-      let isForText = (format.type == nil || format.type == "s") && format.alignment != .afterSign
+      let isForText =
+        (format.type == nil || format.type == "s") && format.alignment != .afterSign
+        && format.grouping == nil && format.sign == "-" && !format.isAlternate
       if isForText || format.fill == "0" && format.type == nil { text = format.applied(to: string) }
     default: break
     }
@@ -132,7 +134,7 @@ extension Interpreter {
     var rest = Array(format.unicodeScalars)[...]
     while let scalar = rest.popFirst() {
       guard scalar == "%" else {
-        result.unicodeScalars.append(scalar)
+        result.append(scalar: scalar)
         continue
       }
       let piece = try percentField(&rest, &source)

@@ -2,7 +2,8 @@ extension Interpreter {
   func call(_ method: BoundMethod, _ arguments: Arguments) throws(ChatTemplateError) -> RuntimeValue {
     switch method.receiver {
     case .string(let text), .markup(let text):
-      try charge(text.utf8.count / 16)
+      // Methods look at each character, which costs more than copying it.
+      try charge(text.utf8.count / 4)
       return try callTextMethod(method.name, text, like: method.receiver, arguments)
     case .list(let list), .tuple(let list):
       return try callListMethod(method.name, list, of: method.receiver, arguments)

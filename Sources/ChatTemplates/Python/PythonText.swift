@@ -46,6 +46,9 @@ extension String {
     self.init(decoding: Array(bytes), as: UTF8.self)
   }
 
+  /// Appends in place; through `unicodeScalars` each append would copy the whole text.
+  mutating func append(scalar: Unicode.Scalar) { append(Character(scalar)) }
+
   /// Equality by code points.
   func isSame(as other: String) -> Bool {
     utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
@@ -59,23 +62,25 @@ extension String {
   // MARK: Case
 
   func pythonUpper() -> String {
-    mapScalars { $0.properties.uppercaseMapping }
+    if let text = mapASCII({ (0x61...0x7A).contains($0) ? $0 - 32 : $0 }) { return text }
+    return mapScalars { $0.properties.uppercaseMapping }
   }
 
   /// `str.lower`, with Python's rule for a final sigma.
   func pythonLower() -> String {
+    if let text = mapASCII({ (0x41...0x5A).contains($0) ? $0 + 32 : $0 }) { return text }
     guard unicodeScalars.contains("\u{3A3}") else { return mapScalars { $0.properties.lowercaseMapping } }
     let scalars = Array(unicodeScalars)
     var result = ""
     for (index, scalar) in scalars.enumerated() {
       guard scalar == "\u{3A3}" else {
-        result.unicodeScalars.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
+        result += scalar.properties.lowercaseMapping
         continue
       }
       let before = scalars[..<index].last { !$0.properties.isCaseIgnorable }
       let after = scalars[(index + 1)...].first { !$0.properties.isCaseIgnorable }
       let isFinal = before?.isCased == true && after?.isCased != true
-      result.unicodeScalars.append(isFinal ? "\u{3C2}" : "\u{3C3}")
+      result.append(scalar: isFinal ? "\u{3C2}" : "\u{3C3}")
     }
     return result
   }
@@ -103,11 +108,24 @@ extension String {
     }
   }
 
+  /// The quick way for text that is all ASCII, as most is; nil when it is not.
+  private func mapASCII(_ transform: (UInt8) -> UInt8) -> String? {
+    guard utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
+    return String(unsafeUninitializedCapacity: utf8.count) { buffer in
+      var count = 0
+      for byte in utf8 {
+        buffer[count] = transform(byte)
+        count += 1
+      }
+      return count
+    }
+  }
+
   private func mapScalars(_ transform: (Unicode.Scalar) -> String) -> String {
     var result = ""
     result.reserveCapacity(utf8.count)
     for scalar in unicodeScalars {
-      result.unicodeScalars.append(contentsOf: transform(scalar).unicodeScalars)
+      result += transform(scalar)
     }
     return result
   }

@@ -106,7 +106,7 @@ extension Interpreter {
     case .string(let text), .markup(let text):
       let view = text.unicodeScalars
       try chargeList(view.count)
-      return view.map { rewrapped(String(Character($0)), like: value) }
+      return view.map { .string(String(Character($0))) }
     case .view(let view):
       try charge(view.map.count)
       return view.elements

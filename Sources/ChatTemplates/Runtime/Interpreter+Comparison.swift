@@ -20,6 +20,7 @@ extension Interpreter {
     try charge()
     switch (left, right) {
     case (.undefined, .undefined), (.none, .none): return true
+    case (.builtin(let first), .builtin(let second)): return first == second
     case (.list(let first), .list(let second)), (.tuple(let first), .tuple(let second)):
       if first === second { return true }
       guard first.items.count == second.items.count else { return false }
@@ -155,6 +156,7 @@ extension Interpreter {
     switch value {
     case .undefined: return .undefined
     case .none: return .none
+    case .builtin(let function): return .builtin(function)
     case .string(let text), .markup(let text):
       try charge(text.utf8.count / 16)
       return .text(TextKey(text: text))

@@ -9,6 +9,7 @@ extension Interpreter {
     case (.modulo, .string(let format), let values):
       // A format takes any right operand, an undefined one too.
       return .string(try percentFormat(format, values))
+    case (.modulo, .markup, _): throw unsupported("'%' on safe text")
     default: break
     }
     try requireDefined(left)

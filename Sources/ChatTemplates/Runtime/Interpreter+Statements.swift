@@ -71,15 +71,20 @@ extension Interpreter {
           try assign(item, to: loop.target)
           return try evaluate(condition).isTrue
         }
-        if isKept { kept.append(item) }
+        guard isKept else { continue }
+        // Jinja's filtered loop passes on what it unpacked, as a tuple.
+        if case .tuple = loop.target {
+          kept.append(.tuple(try elements(of: item)))
+        } else {
+          kept.append(item)
+        }
       }
       items = kept
     }
-    guard !items.isEmpty else {
-      return try withScope(Scope(parent: scope)) { () throws(ChatTemplateError) in try execute(loop.otherwise)
-      }
-    }
     let state = LoopState(items: items)
+    // Jinja runs `else` unless some round reached the end of the body: also when each was left by `continue`,
+    // or the first by `break`.
+    var finishedRound = false
     for (index, item) in items.enumerated() {
       self.line = line
       try charge()
@@ -91,8 +96,10 @@ extension Interpreter {
         return try execute(loop.body)
       }
       if flow == .breakLoop { break }
+      if flow == .normal { finishedRound = true }
     }
-    return .normal
+    if finishedRound { return .normal }
+    return try withScope(Scope(parent: scope)) { () throws(ChatTemplateError) in try execute(loop.otherwise) }
   }
 
   private func executeAssignBlock(
@@ -123,7 +130,8 @@ extension Interpreter {
     let value = try withScope(inner) { () throws(ChatTemplateError) in
       try apply(filters, to: .string(text))
     }
-    try emit(try display(value))
+    guard let filtered = value.text else { throw invalid("a 'filter' block needs filters that give text") }
+    try emit(filtered)
     return .normal
   }
 

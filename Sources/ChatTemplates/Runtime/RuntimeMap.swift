@@ -18,6 +18,7 @@ enum HashKey: Hashable {
   case text(TextKey)
   case tuple([HashKey])
   case range(start: Int, step: Int, count: Int)
+  case builtin(Builtin)
   case object(ObjectIdentifier)
 }
 
