@@ -6,7 +6,7 @@ import PackageDescription
 #if arch(x86_64)
   let instructionSetTargets: [Target] = [
     .target(
-      name: "KernelsX86V3",
+      name: "KernelsX86V3", dependencies: ["CProcessor"],
       swiftSettings: [.unsafeFlags(["-Xcc", "-march=x86-64-v3", "-Ounchecked"])])
   ]
   let instructionSetDependencies: [Target.Dependency] = ["KernelsX86V3"]

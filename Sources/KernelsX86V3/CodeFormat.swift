@@ -16,8 +16,14 @@ protocol CodeFormat {
   static var maximumCode: Int { get }
   static var hasOffset: Bool { get }
 
-  /// The 32 codes of sub-block `index`, one byte each, in order.
+  /// The 32 codes of sub-block `index`, one byte each, in order. What prefill unpacks panels from.
   static func codes(_ block: UnsafeRawPointer, _ index: Int) -> I256
+  /// Calls `body` with every sub-block of a block of 256 in order: its index, and its even- and odd-numbered codes as
+  /// 16-bit lanes. Straight-line code in which sub-blocks share loads: what decoding reads.
+  static func forEachSubBlock(_ block: UnsafeRawPointer, _ body: (Int, I256, I256) -> Void)
+  /// The scales of eight blocks of 32.
+  static func scalesOfEight(_ blocks: UnsafeRawPointer) -> F256
+  static func offsetsOfEight(_ blocks: UnsafeRawPointer) -> F256
   /// Scales of the block's groups: sub-blocks 0–7, or groups 0–7 where `groupsOf16`. Blocks of 32 use lane 0.
   static func scales(_ block: UnsafeRawPointer) -> F256
   /// Groups 8–15, only where `groupsOf16`.
@@ -34,6 +40,46 @@ extension CodeFormat {
   static func offsets(_ block: UnsafeRawPointer) -> F256 { splat(0) }
   static func upperOffsets(_ block: UnsafeRawPointer) -> F256 { splat(0) }
   static var subBlocksPerBlock: Int { weightsPerBlock / 32 }
+
+  @inline(__always) static func forEachSubBlock(_ block: UnsafeRawPointer, _ body: (Int, I256, I256) -> Void)
+  {
+    @inline(__always) func step(_ index: Int) {
+      let c = codes(block, index)
+      body(index, evenCodes(c, signed: signedCodes), oddCodes(c, signed: signedCodes))
+    }
+    step(0)
+    if subBlocksPerBlock == 1 { return }
+    step(1)
+    step(2)
+    step(3)
+    step(4)
+    step(5)
+    step(6)
+    step(7)
+  }
+  @inline(__always) static func scalesOfEight(_ blocks: UnsafeRawPointer) -> F256 {
+    halvesOfEight(blocks, stride: bytesPerBlock)
+  }
+  @inline(__always) static func offsetsOfEight(_ blocks: UnsafeRawPointer) -> F256 { splat(0) }
+}
+
+/// The even-numbered of 32 byte codes as 16-bit lanes.
+@inline(__always) func evenCodes(_ codes: I256, signed: Bool) -> I256 {
+  signed ? _mm256_srai_epi16(_mm256_slli_epi16(codes, 8), 8) : _mm256_and_si256(codes, splat16(0x00FF))
+}
+
+/// The odd-numbered ones.
+@inline(__always) func oddCodes(_ codes: I256, signed: Bool) -> I256 {
+  signed ? _mm256_srai_epi16(codes, 8) : _mm256_srli_epi16(codes, 8)
+}
+
+/// Eight half-precision numbers, `stride` bytes apart, as floats.
+@inline(__always) func halvesOfEight(_ p: UnsafeRawPointer, stride: Int) -> F256 {
+  @inline(__always) func word(_ i: Int) -> UInt16 {
+    p.loadUnaligned(fromByteOffset: i * stride, as: UInt16.self)
+  }
+  let halves = SIMD8<UInt16>(word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7))
+  return _mm256_cvtph_ps(unsafeBitCast(halves, to: I128.self))
 }
 
 /// Nibbles of 16 bytes: the low ones are codes 0–15, the high ones codes 16–31.

@@ -20,11 +20,11 @@ public func matVec(
   type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int,
   floats: UnsafePointer<Float>,
   q16: UnsafePointer<Int16>, scales: UnsafePointer<Float>, sums32: UnsafePointer<Float>,
-  sums16: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
+  sums16: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer
 ) {
   let x = Activations16(codes: q16, scales: scales, sums32: sums32, sums16: sums16)
   @inline(__always) func packed<F: CodeFormat>(_ format: F.Type) {
-    matVec(format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y)
+    matVec(format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, scratch: scratch)
   }
   @inline(__always) func plain<F: FloatFormat>(_ format: F.Type) {
     matVec(format, w, rowBytes: rowBytes, rows: rows, columns: columns, floats, y)
@@ -49,8 +49,8 @@ public func matVec(
   }
 }
 
-/// Bytes of scratch memory that `matMulTile` and the attention kernels need.
-public var scratchBytes: Int { Panel.scratchBytes }
+/// Bytes of scratch memory that `matVec`, `matMulTile` and `addLowRank` need for rows of `columns` weights.
+public func scratchBytes(columns: Int) -> Int { max(Panel.scratchBytes, columns / 4 + 64) }
 
 /// `y[token × stride + row] = w[row] · x[token]` for up to 16 rows.
 public func matMulTile(

@@ -1,3 +1,4 @@
+import CProcessor
 import _Builtin_intrinsics.intel
 
 // Decode: one token's activations against rows of packed weights, read once, straight from the mapped file.
@@ -14,79 +15,115 @@ struct Activations16 {
 ///
 /// Bound: 128 × 32767 × 4 < 2³¹.
 @inline(__always)
-private func dot32(_ codes: I256, signed: Bool, _ x: UnsafePointer<Int16>) -> I256 {
-  let even: I256, odd: I256
-  if signed {
-    even = _mm256_srai_epi16(_mm256_slli_epi16(codes, 8), 8)
-    odd = _mm256_srai_epi16(codes, 8)
-  } else {
-    even = _mm256_and_si256(codes, splat16(0x00FF))
-    odd = _mm256_srli_epi16(codes, 8)
-  }
-  return _mm256_add_epi32(
-    _mm256_madd_epi16(even, load256(x)), _mm256_madd_epi16(odd, load256(x, 32)))
+private func dot32(_ even: I256, _ odd: I256, _ x: UnsafePointer<Int16>) -> I256 {
+  _mm256_add_epi32(_mm256_madd_epi16(even, load256(x)), _mm256_madd_epi16(odd, load256(x, 32)))
 }
 
-/// One row times one token.
+/// Float sums of one row, in two chains so that neither waits for the other.
+private struct RowSums {
+  var even = splat(0)
+  var odd = splat(0)
+
+  @inline(__always) mutating func add(_ index: Int, _ lanes: F256, _ scale: F256) {
+    if index & 1 == 0 { even = fma(lanes, scale, even) } else { odd = fma(lanes, scale, odd) }
+  }
+}
+
+/// First pass over a row: `factors` receives weight scale × activation scale of every group; returns Σ offset × sum of x.
+///
+/// A pass of its own, so that the second one broadcasts scales from memory, which costs no arithmetic, instead of taking
+/// vectors apart.
 @inline(__always)
-private func dotRow<F: CodeFormat>(
-  _ format: F.Type, _ row: UnsafeRawPointer, blocks: Int, _ x: Activations16
-) -> Float {
-  var even = splat(0), odd = splat(0), offset = splat(0)
-  if F.weightsPerBlock == 32 {
-    var scalarOffset: Float = 0
+private func scaleRow<F: CodeFormat>(
+  _ format: F.Type, _ row: UnsafeRawPointer, blocks: Int, _ x: Activations16,
+  _ factors: UnsafeMutablePointer<Float>
+) -> F256 {
+  var offset = splat(0)
+  if F.weightsPerBlock == 256 {
     for block in 0..<blocks {
       let b = row + block * F.bytesPerBlock
-      let lanes = toFloat(dot32(F.codes(b, 0), signed: F.signedCodes, x.codes + 32 * block))
-      even = fma(lanes, splat(F.scales(b)[0] * x.scales[block]), even)
-      if F.hasOffset { scalarOffset += F.offsets(b)[0] * x.sums32[block] }
-    }
-    return horizontalSum(even) + scalarOffset
-  }
-  for block in 0..<blocks {
-    let b = row + block * F.bytesPerBlock
-    let q = x.codes + 256 * block
-    let xScales = loadFloats(x.scales, 8 * block)
-    if F.groupsOf16 {
-      if F.hasOffset {
-        offset = fma(F.offsets(b), loadFloats(x.sums16, 16 * block), offset)
-        offset = fma(F.upperOffsets(b), loadFloats(x.sums16, 16 * block + 8), offset)
-      }
-      let low = F.scales(b), high = F.upperScales(b)
-      for j in 0..<4 {
-        let scales = splatHalves(low[2 * j], low[2 * j + 1]) * xScales[j]
-        let lanes = toFloat(dot32(F.codes(b, j), signed: F.signedCodes, q + 32 * j))
-        if j & 1 == 0 { even = fma(lanes, scales, even) } else { odd = fma(lanes, scales, odd) }
-      }
-      for j in 0..<4 {
-        let scales = splatHalves(high[2 * j], high[2 * j + 1]) * xScales[4 + j]
-        let lanes = toFloat(dot32(F.codes(b, 4 + j), signed: F.signedCodes, q + 128 + 32 * j))
-        if j & 1 == 0 { even = fma(lanes, scales, even) } else { odd = fma(lanes, scales, odd) }
-      }
-    } else {
-      if F.hasOffset { offset = fma(F.offsets(b), loadFloats(x.sums32, 8 * block), offset) }
-      let scales = F.scales(b) * xScales
-      for j in 0..<8 {
-        let lanes = toFloat(dot32(F.codes(b, j), signed: F.signedCodes, q + 32 * j))
-        if j & 1 == 0 {
-          even = fma(lanes, splat(scales[j]), even)
-        } else {
-          odd = fma(lanes, splat(scales[j]), odd)
+      let xScales = loadFloats(x.scales, 8 * block)
+      if F.groupsOf16 {
+        if F.hasOffset {
+          offset = fma(F.offsets(b), loadFloats(x.sums16, 16 * block), offset)
+          offset = fma(F.upperOffsets(b), loadFloats(x.sums16, 16 * block + 8), offset)
         }
+        // Each sub-block's activation scale twice: its two groups of 16 have scales of their own.
+        let low = _mm256_unpacklo_ps(xScales, xScales), high = _mm256_unpackhi_ps(xScales, xScales)
+        store(F.scales(b) * F256(lowHalf: low.lowHalf, highHalf: high.lowHalf), factors, 16 * block)
+        store(
+          F.upperScales(b) * F256(lowHalf: low.highHalf, highHalf: high.highHalf), factors, 16 * block + 8)
+      } else {
+        if F.hasOffset { offset = fma(F.offsets(b), loadFloats(x.sums32, 8 * block), offset) }
+        store(F.scales(b) * xScales, factors, 8 * block)
       }
     }
+    return offset
   }
-  return horizontalSum(even + odd + offset)
+  var block = 0
+  while block + 8 <= blocks {
+    let b = row + block * F.bytesPerBlock
+    store(F.scalesOfEight(b) * loadFloats(x.scales, block), factors, block)
+    if F.hasOffset { offset = fma(F.offsetsOfEight(b), loadFloats(x.sums32, block), offset) }
+    block += 8
+  }
+  while block < blocks {
+    let b = row + block * F.bytesPerBlock
+    factors[block] = F.scales(b)[0] * x.scales[block]
+    if F.hasOffset { offset[0] += F.offsets(b)[0] * x.sums32[block] }
+    block += 1
+  }
+  return offset
 }
 
-/// `rows` rows of packed weights times one token: `y[row] = w[row] · x`.
+/// How far ahead of the present block weights are fetched: the processor's own prefetching ends with each page.
+private let prefetchDistance = 3072
+
+/// Second pass: Σ factor × integer products.
 @inline(__always)
+private func multiplyRow<F: CodeFormat>(
+  _ format: F.Type, _ row: UnsafeRawPointer, blocks: Int, _ x: Activations16, _ factors: UnsafePointer<Float>
+) -> F256 {
+  var sums = RowSums()
+  let perBlock = F.subBlocksPerBlock
+  @inline(__always) func step(_ block: Int, _ parity: Int) {
+    let b = row + block * F.bytesPerBlock
+    mullama_prefetch(b + prefetchDistance)
+    if F.bytesPerBlock > 64 { mullama_prefetch(b + prefetchDistance + 64) }
+    if F.bytesPerBlock > 128 { mullama_prefetch(b + prefetchDistance + 128) }
+    if F.bytesPerBlock > 192 { mullama_prefetch(b + prefetchDistance + 192) }
+    let q = x.codes + F.weightsPerBlock * block
+    let scales = factors + block * perBlock * (F.groupsOf16 ? 2 : 1)
+    F.forEachSubBlock(b) { index, even, odd in
+      let scale =
+        F.groupsOf16 ? splatHalves(scales[2 * index], scales[2 * index + 1]) : splat(scales[index])
+      sums.add(perBlock == 1 ? parity : index, toFloat(dot32(even, odd, q + 32 * index)), scale)
+    }
+  }
+  var block = 0
+  while perBlock == 1, block + 2 <= blocks {
+    step(block, 0)
+    step(block + 1, 1)
+    block += 2
+  }
+  while block < blocks {
+    step(block, 0)
+    block += 1
+  }
+  return sums.even + sums.odd
+}
+
+/// `rows` rows of packed weights times one token: `y[row] = w[row] · x`. Scratch: a float for each 16 columns.
+@inline(never)
 func matVec<F: CodeFormat>(
   _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, _ x: Activations16,
-  _ y: UnsafeMutablePointer<Float>
+  _ y: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer
 ) {
   let blocks = columns / F.weightsPerBlock
+  let factors = scratch.assumingMemoryBound(to: Float.self)
   for row in 0..<rows {
-    y[row] = dotRow(format, w + row * rowBytes, blocks: blocks, x)
+    let p = w + row * rowBytes
+    let offset = scaleRow(format, p, blocks: blocks, x, factors)
+    y[row] = horizontalSum(offset + multiplyRow(format, p, blocks: blocks, x, factors))
   }
 }

@@ -30,7 +30,7 @@ final class LinearTask: PoolTask {
 
   private static let lowRankTokens = 64
   /// Weight bytes of a tile when one token reads it.
-  private static let tileBytes = 48 << 10
+  private static let tileBytes = 256 << 10
 
   private let table: KernelTable
   private let scratch: WorkerScratch

@@ -41,7 +41,8 @@
           matVec(
             type: number, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, columns: w.columns,
             floats: x.floats,
-            q16: q16, scales: x.int16.scales, sums32: x.int16.sums32, sums16: x.int16.sums16, into: y)
+            q16: q16, scales: x.int16.scales, sums32: x.int16.sums32, sums16: x.int16.sums16, into: y,
+            scratch: scratch)
           return
         }
         let form = prefillReads16(type: number) ? x.int16 : x.int8
@@ -66,7 +67,9 @@
           type: w.type.rawValue, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, rank: w.columns, h: h,
           hStride: hStride, tokens: tokens, to: y, stride: stride, scratch: scratch)
       },
-      scratchBytes: { max(KernelsX86V3.scratchBytes, PortableKernels.scratchBytes(columns: $0)) },
+      scratchBytes: {
+        max(KernelsX86V3.scratchBytes(columns: $0), PortableKernels.scratchBytes(columns: $0))
+      },
       tileRows: 16,
       rmsNorm: { KernelsX86V3.rmsNorm($0, weight: $1, count: $2, epsilon: $3, into: $4) },
       siluMultiply: { KernelsX86V3.siluMultiply($0, $1, count: $2) },

@@ -9,6 +9,7 @@ enum Q4_0: CodeFormat {
   @inline(__always) static func codes(_ b: UnsafeRawPointer, _ index: Int) -> I256 { nibbles16(b, 2) }
   @inline(__always) static func scales(_ b: UnsafeRawPointer) -> F256 { splat(half(b, 0)) }
   @inline(__always) static func offsets(_ b: UnsafeRawPointer) -> F256 { splat(-8 * half(b, 0)) }
+  @inline(__always) static func offsetsOfEight(_ p: UnsafeRawPointer) -> F256 { scalesOfEight(p) * -8 }
 }
 
 enum Q4_1: CodeFormat {
@@ -18,6 +19,9 @@ enum Q4_1: CodeFormat {
   @inline(__always) static func codes(_ b: UnsafeRawPointer, _ index: Int) -> I256 { nibbles16(b, 4) }
   @inline(__always) static func scales(_ b: UnsafeRawPointer) -> F256 { splat(half(b, 0)) }
   @inline(__always) static func offsets(_ b: UnsafeRawPointer) -> F256 { splat(half(b, 2)) }
+  @inline(__always) static func offsetsOfEight(_ p: UnsafeRawPointer) -> F256 {
+    halvesOfEight(p + 2, stride: bytesPerBlock)
+  }
 }
 
 enum Q5_0: CodeFormat {
@@ -29,6 +33,7 @@ enum Q5_0: CodeFormat {
   }
   @inline(__always) static func scales(_ b: UnsafeRawPointer) -> F256 { splat(half(b, 0)) }
   @inline(__always) static func offsets(_ b: UnsafeRawPointer) -> F256 { splat(-16 * half(b, 0)) }
+  @inline(__always) static func offsetsOfEight(_ p: UnsafeRawPointer) -> F256 { scalesOfEight(p) * -16 }
 }
 
 enum Q5_1: CodeFormat {
@@ -40,6 +45,9 @@ enum Q5_1: CodeFormat {
   }
   @inline(__always) static func scales(_ b: UnsafeRawPointer) -> F256 { splat(half(b, 0)) }
   @inline(__always) static func offsets(_ b: UnsafeRawPointer) -> F256 { splat(half(b, 2)) }
+  @inline(__always) static func offsetsOfEight(_ p: UnsafeRawPointer) -> F256 {
+    halvesOfEight(p + 2, stride: bytesPerBlock)
+  }
 }
 
 enum Q8_0: CodeFormat {
