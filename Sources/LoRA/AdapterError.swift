@@ -43,7 +43,7 @@ extension AdapterError: CustomStringConvertible {
     case .noTensors(let file):
       "\(file): the adapter has no LoRA tensors"
     case .unsupportedKind(let file, let kind):
-      "\(file): \(kind) adapters are not supported"
+      "\(file): \(kind) adapters are not supported; give a GGUF file with plain LoRA factors"
     case .wrongArchitecture(let adapter, let expected, let found):
       "\(adapter): model arch and LoRA arch mismatch: the model is '\(expected)', the adapter is for '\(found)'"
     case .unknownTarget(let adapter, let tensor):

@@ -36,6 +36,12 @@ package struct Hyperparameters: Sendable {
       return found
     }
     self.architecture = architecture
+    let experts = try integer("expert_count", default: 0, in: 0...65536)
+    guard experts == 0 else {
+      throw ModelError.invalidHyperparameter(
+        file: file.path, key: "\(architecture).expert_count",
+        expected: "0: mixture-of-experts models are not supported", found: "\(experts)")
+    }
     contextLength = try integer("context_length", in: 1...(1 << 28))
     embeddingLength = try integer("embedding_length", in: 1...Self.largestSize)
     layerCount = try integer("block_count", in: 1...4096)

@@ -1,6 +1,14 @@
 import GGUF
 import LoRA
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// A LoRA adapter, loaded once and applied unmerged: `W·x + scale × B(A·x)`.
 ///
 /// It belongs to no model until it is applied; one adapter may be applied to several models at different scales.
@@ -11,7 +19,10 @@ public final class LoRAAdapter: Sendable {
   ///
   /// - Throws: `GGUFError` for a damaged file, `AdapterError` for one that is no LoRA adapter.
   public static func load(_ path: String) throws -> LoRAAdapter {
-    LoRAAdapter(try Adapter.read(try GGUFFile.open(path)))
+    if access(path + "/adapter_config.json", F_OK) == 0 {
+      throw AdapterError.unsupportedKind(file: path, kind: "PEFT-folder")
+    }
+    return LoRAAdapter(try Adapter.read(try GGUFFile.open(path)))
   }
 
   package init(_ adapter: Adapter) { self.adapter = adapter }

@@ -23,6 +23,9 @@ struct Generation {
     guard self.prompt.count <= session.capacity else {
       throw ModelError.contextExceeded(limit: session.capacity, requested: self.prompt.count)
     }
+    if let token = self.prompt.first(where: { $0 < 0 || $0 >= model.vocabularySize }) {
+      throw ModelError.tokenOutOfRange(token: Int(token), vocabulary: model.vocabularySize)
+    }
     // The last token generated need not be evaluated, so one more than the context holds.
     limit = min(options.maxTokens ?? .max, session.capacity - self.prompt.count + 1)
     sampler = try Sampler(options.sampling, vocabularyCount: model.vocabularySize)

@@ -1,0 +1,108 @@
+import Mullama
+import TestSupport
+import Testing
+
+/// Adapters by name: added, scaled, replaced and removed while contexts run.
+@Suite struct LoRAManagerTests {
+  private let options = GenerationOptions(maxTokens: 16, sampling: .greedy, ignoresEnd: true)
+
+  private func tokens(_ context: Context) async throws -> [Int32] {
+    try await context.complete(.tokens([5, 6, 7, 8]), options: options).tokens
+  }
+
+  private func logits(_ model: Model) throws -> [Float] {
+    let session = try model.makeSession(ContextOptions(length: 16))
+    _ = try session.prefill([5, 6, 7, 8])
+    return session.withLogits { Array($0) }
+  }
+
+  @Test func newContextsSeeChangesAndRunningOnesDoNot() async throws {
+    let model = try ContextTests.model(), manager = LoRAManager(model)
+    let base = try Context(model)
+    let before = try await tokens(base)
+    try manager.add(ContextTests.adapter("lora"), scale: 1, name: "code")
+    let adapted = try Context(model)
+    let with = try await tokens(adapted)
+    #expect(with != before)
+    #expect(try await tokens(base) == before)
+    try manager.remove("code")
+    #expect(try await tokens(Context(model)) == before)
+    #expect(try await tokens(adapted) == with)
+    let own = try Context(model, adapters: [(ContextTests.adapter("lora"), 1)])
+    #expect(try await tokens(own) == with)
+  }
+
+  @Test func scalesReplacementAndRemovalAreExact() throws {
+    let model = try ContextTests.model(), manager = LoRAManager(model)
+    let base = try logits(model)
+    let lora = try ContextTests.adapter("lora"), other = try ContextTests.adapter("lora2")
+    try manager.add(lora, scale: 0.8, name: "code")
+    try manager.add(other, scale: 0.5, name: "style")
+    let both = try logits(model)
+    #expect(both != base)
+    try manager.setScale(0, of: "code")
+    try manager.setScale(0, of: "style")
+    #expect(try logits(model) == base)
+    try manager.setScale(0.5, of: "style")
+    try manager.setScale(0.8, of: "code")
+    #expect(try logits(model) == both)
+    try manager.replace("code", with: other, scale: 0.1)
+    #expect(manager["code"]?.scale == 0.1)
+    #expect(manager["code"]?.adapter === other)
+    #expect(try logits(model) != both)
+    manager.removeAll()
+    #expect(manager.adapters.isEmpty)
+    #expect(try logits(model) == base)
+  }
+
+  @Test func aFailedChangeChangesNothing() throws {
+    let model = try ContextTests.model(), manager = LoRAManager(model)
+    try manager.add(ContextTests.adapter("lora"), scale: 0.5, name: "code")
+    let before = try logits(model)
+    #expect(throws: AdapterError.nameTaken(name: "code")) {
+      try manager.add(ContextTests.adapter("qv"), name: "code")
+    }
+    #expect(throws: AdapterError.unknownName(name: "x", known: ["code"])) { try manager.remove("x") }
+    #expect(throws: AdapterError.unknownName(name: "x", known: ["code"])) { try manager.setScale(1, of: "x") }
+    #expect(throws: AdapterError.self) { try manager.setScale(.nan, of: "code") }
+    let foreign = try LoRAAdapter.load(ConformanceManifest.load("qwen2").adapterPath("lora"))
+    #expect(throws: AdapterError.self) { try manager.add(foreign, name: "foreign") }
+    #expect(throws: AdapterError.self) { try manager.replace("code", with: foreign) }
+    #expect(throws: AdapterError.self) { try model.applyAdapter(foreign) }
+    #expect(manager.adapters.map(\.name) == ["code"])
+    #expect(manager["code"]?.scale == 0.5)
+    #expect(try logits(model) == before)
+  }
+
+  @Test func applyingTwiceChangesTheScale() throws {
+    let model = try ContextTests.model()
+    let adapter = try ContextTests.adapter("lora")
+    let base = try logits(model)
+    try model.applyAdapter(adapter)
+    let whole = try logits(model)
+    try model.applyAdapter(adapter, scale: 0.5)
+    #expect(model.adapters.count == 1)
+    #expect(try logits(model) != whole)
+    model.removeAdapter(adapter)
+    #expect(try logits(model) == base)
+  }
+
+  @Test func changesFromSeveralTasksAreWhole() async throws {
+    let model = try ContextTests.model(), manager = LoRAManager(model)
+    let adapters = try ["lora", "lora2", "qv"].map { try ContextTests.adapter($0) }
+    await withTaskGroup(of: Void.self) { group in
+      for i in 0..<30 {
+        group.addTask {
+          let name = "a\(i % 10)"
+          try? manager.add(adapters[i % 3], scale: 0.1, name: name)
+          try? manager.setScale(0.2, of: name)
+          if i % 2 == 0 { try? manager.remove(name) }
+        }
+      }
+    }
+    let names = manager.adapters.map(\.name)
+    #expect(Set(names).count == names.count)
+    manager.removeAll()
+    #expect(try logits(model) == logits(ContextTests.model()))
+  }
+}
