@@ -101,6 +101,20 @@ func packPanel<F: CodeFormat>(
   if !F.signedCodes { finishTotals(format, panel, blocks * perBlock) }
 }
 
+/// Stores eight rows' values of eight columns, 16 rows apart: half of a float panel's columns.
+@inline(__always) private func storeColumns(
+  _ t: (I256, I256, I256, I256, I256, I256, I256, I256), _ out: UnsafeMutablePointer<Float>
+) {
+  store(floats(t.0), out)
+  store(floats(t.1), out, 16)
+  store(floats(t.2), out, 32)
+  store(floats(t.3), out, 48)
+  store(floats(t.4), out, 64)
+  store(floats(t.5), out, 80)
+  store(floats(t.6), out, 96)
+  store(floats(t.7), out, 112)
+}
+
 /// Σ of 16 codes of each of eight rows, given four codes a row in each register. Bound: 4 × 2 × 63 fits 16 bits.
 @inline(__always) private func codeSums(_ a: I256, _ b: I256, _ c: I256, _ d: I256) -> F256 {
   let ones = splat8(1)
@@ -151,25 +165,13 @@ private func packFactors<F: CodeFormat>(
     store(v, out)
     return
   }
-  @inline(__always) func put(
-    _ t: (I256, I256, I256, I256, I256, I256, I256, I256), _ out: UnsafeMutablePointer<Float>
-  ) {
-    store(floats(t.0), out)
-    store(floats(t.1), out, 16)
-    store(floats(t.2), out, 32)
-    store(floats(t.3), out, 48)
-    store(floats(t.4), out, 64)
-    store(floats(t.5), out, 80)
-    store(floats(t.6), out, 96)
-    store(floats(t.7), out, 112)
-  }
-  put(
+  storeColumns(
     transpose8(
       bits(lower(p.0)), bits(lower(p.1)), bits(lower(p.2)), bits(lower(p.3)), bits(lower(p.4)),
       bits(lower(p.5)),
       bits(lower(p.6)), bits(lower(p.7))), out)
   if F.groupsOf16 {
-    put(
+    storeColumns(
       transpose8(
         bits(upper(p.0)), bits(upper(p.1)), bits(upper(p.2)), bits(upper(p.3)), bits(upper(p.4)),
         bits(upper(p.5)), bits(upper(p.6)), bits(upper(p.7))), out + 128)
@@ -193,15 +195,7 @@ func packPanel<F: FloatFormat>(
         bits(F.load8(row(3), c)),
         bits(F.load8(row(4), c)), bits(F.load8(row(5), c)), bits(F.load8(row(6), c)), bits(F.load8(row(7), c))
       )
-      let out = panel + k * 16 + r
-      store(floats(t.0), out)
-      store(floats(t.1), out, 16)
-      store(floats(t.2), out, 32)
-      store(floats(t.3), out, 48)
-      store(floats(t.4), out, 64)
-      store(floats(t.5), out, 80)
-      store(floats(t.6), out, 96)
-      store(floats(t.7), out, 112)
+      storeColumns(t, panel + k * 16 + r)
       k += 8
     }
     while k < count {
