@@ -11,25 +11,7 @@
         if !supports(type: number) || readsFloats(type: number) { return [] }
         return tokens == 1 || prefillReads16(type: number) ? .int16 : .int8
       },
-      quantize: { x, forms, tokens in
-        let blocks = x.columns / 32
-        for token in 0..<tokens {
-          let floats = x.floats + token * x.columns
-          if forms.contains(.int8) {
-            let codes = (x.int8.codes + token * x.columns).assumingMemoryBound(to: Int8.self)
-            quantize8(
-              floats, count: x.columns, into: codes, scales: x.int8.scales + token * blocks,
-              centers: x.int8.centers + token * blocks,
-              sums32: x.int8.sums32 + token * blocks, sums16: x.int8.sums16 + 2 * token * blocks)
-          }
-          if forms.contains(.int16) {
-            let codes = (x.int16.codes + 2 * token * x.columns).assumingMemoryBound(to: Int16.self)
-            quantize16(
-              floats, count: x.columns, into: codes, scales: x.int16.scales + token * blocks,
-              sums32: x.int16.sums32 + token * blocks, sums16: x.int16.sums16 + 2 * token * blocks)
-          }
-        }
-      },
+      quantize: { quantizeRows($0, $1, $2, bias: 0) },
       multiply: { w, x, tokens, y, stride, scratch in
         let number = w.type.rawValue
         guard supports(type: number) else {
@@ -83,5 +65,25 @@
         )
       },
       attentionScratchBytes: { KernelsX86V3.attentionScratchBytes(rows: $0, headSize: $1) })
+
+    /// Fills the given forms. `bias`: what 8-bit codes stand off from their center.
+    static func quantizeRows(_ x: ActivationView, _ forms: ActivationForms, _ tokens: Int, bias: Int) {
+      let blocks = x.columns / 32
+      for token in 0..<tokens {
+        let floats = x.floats + token * x.columns
+        if forms.contains(.int8) {
+          quantize8(
+            floats, count: x.columns, into: x.int8.codes + token * x.columns,
+            scales: x.int8.scales + token * blocks, centers: x.int8.centers + token * blocks,
+            sums32: x.int8.sums32 + token * blocks, sums16: x.int8.sums16 + 2 * token * blocks, bias: bias)
+        }
+        if forms.contains(.int16) {
+          let codes = (x.int16.codes + 2 * token * x.columns).assumingMemoryBound(to: Int16.self)
+          quantize16(
+            floats, count: x.columns, into: codes, scales: x.int16.scales + token * blocks,
+            sums32: x.int16.sums32 + token * blocks, sums16: x.int16.sums16 + 2 * token * blocks)
+        }
+      }
+    }
   }
 #endif

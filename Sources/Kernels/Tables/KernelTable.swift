@@ -4,7 +4,7 @@ import GGUF
 ///
 /// All of them compute the same functions; tests run each table against the portable one.
 package struct KernelTable: Sendable {
-  /// `portable`, `x86-64-v3`, `reference`.
+  /// `portable`, `x86-64-v3`, `x86-64-v4`, `reference`.
   package let name: String
 
   /// Which quantized forms `multiply` reads for weights of a type and a number of tokens.
@@ -54,6 +54,7 @@ package struct KernelTable: Sendable {
     switch environment {
     case nil, "":
       #if arch(x86_64)
+        if Processor.hasX86V4 { return .x86V4 }
         if Processor.hasX86V3 { return .x86V3 }
       #endif
       return .portable
@@ -62,6 +63,9 @@ package struct KernelTable: Sendable {
       case "x86-64-v3":
         guard Processor.hasX86V3 else { throw .unsupportedProcessor(kernels: "x86-64-v3") }
         return .x86V3
+      case "x86-64-v4":
+        guard Processor.hasX86V4 else { throw .unsupportedProcessor(kernels: "x86-64-v4") }
+        return .x86V4
     #endif
     case .some(let name): throw .unknownKernels(name)
     }
