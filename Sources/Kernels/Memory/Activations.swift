@@ -98,6 +98,11 @@ struct WeightTile {
     self.columns = columns
   }
 
+  /// Some of its rows.
+  func slice(_ first: Int, _ count: Int) -> WeightTile {
+    WeightTile(type: type, base: base + first * rowBytes, rowBytes: rowBytes, rows: count, columns: columns)
+  }
+
   /// The same rows from column `first` on; `first` and `count` are whole blocks.
   func dropping(columns first: Int, keeping count: Int) -> WeightTile {
     let block = type.block

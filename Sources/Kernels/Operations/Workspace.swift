@@ -50,12 +50,13 @@ package final class Workspace {
     precondition(tokens <= self.tokens && tokens <= input.rows && input.columns <= columns)
     let view = activations.view(input)
     linear.begin(view, tokens: tokens, runs: runs)
-    linear.add(first, firstOutput)
-    if let second, let secondOutput { linear.add(second, secondOutput) }
-    if let third, let thirdOutput { linear.add(third, thirdOutput) }
-    let forms = linear.plan(threads: compute.pool.threadCount)
-    if !forms.isEmpty {
-      quantizeTask.begin(view, forms: forms, tokens: tokens)
+    let threads = compute.pool.threadCount
+    linear.add(first, firstOutput, threads: threads)
+    if let second, let secondOutput { linear.add(second, secondOutput, threads: threads) }
+    if let third, let thirdOutput { linear.add(third, thirdOutput, threads: threads) }
+    linear.prepare()
+    if !linear.forms.isEmpty {
+      quantizeTask.begin(view, forms: linear.forms, tokens: tokens)
       if tokens < Self.serialRows {
         quantizeTask.runAll()
       } else {

@@ -6,25 +6,17 @@
     /// AVX-512 with VNNI: as `x86V3`, but several tokens at once are multiplied byte by byte, whatever the format.
     package static let x86V4 = KernelTable(
       name: "x86-64-v4",
-      forms: { type, tokens in
-        supports(type: type.rawValue) && tokens > 1 ? .int8 : x86V3.forms(type, tokens)
-      },
+      forms: formsV4,
       quantize: { quantizeRows($0, $1, $2, bias: 128) },
-      multiply: { w, x, tokens, y, stride, scratch in
-        guard supports(type: w.type.rawValue), tokens > 1 else {
-          x86V3.multiply(w, x, tokens, y, stride, scratch)
-          return
-        }
-        let activations = BatchActivations(
-          columns: w.columns, codes: x.int8.codes.assumingMemoryBound(to: UInt8.self),
-          scales: x.int8.scales, sums32: x.int8.sums32, sums16: x.int8.sums16, minima: x.int8.centers)
-        var first = 0
-        while first < w.rows {
-          matMulTile(
-            type: w.type.rawValue, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes,
-            rows: min(16, w.rows - first), tokens: tokens, activations, into: y + first,
-            stride: stride, scratch: scratch)
-          first += 16
+      multiply: multiplyV4,
+      // Factors in 16-bit activations or floats; formats that factors do not have as everything else.
+      projectionForms: { type, tokens in keepsPrecision(type) ? formsV3(type, tokens) : formsV4(type, tokens)
+      },
+      project: { a, x, tokens, h, stride, scratch in
+        if keepsPrecision(a.type) {
+          multiplyV3(a, x, tokens, h, stride, scratch)
+        } else {
+          multiplyV4(a, x, tokens, h, stride, scratch)
         }
       },
       addMultiply: x86V3.addMultiply,
@@ -36,5 +28,33 @@
       toHalves: x86V3.toHalves,
       attend: x86V3.attend,
       attentionScratchBytes: x86V3.attentionScratchBytes)
+
+    /// Are several tokens' activations read at 16 bits, or as floats, by x86V3's kernels?
+    private static func keepsPrecision(_ type: TensorType) -> Bool { !formsV3(type, 2).contains(.int8) }
+
+    @Sendable private static func formsV4(_ type: TensorType, _ tokens: Int) -> ActivationForms {
+      supports(type: type.rawValue) && tokens > 1 ? .int8 : formsV3(type, tokens)
+    }
+
+    @Sendable private static func multiplyV4(
+      _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int,
+      _ scratch: UnsafeMutableRawPointer
+    ) {
+      guard supports(type: w.type.rawValue), tokens > 1 else {
+        multiplyV3(w, x, tokens, y, stride, scratch)
+        return
+      }
+      let activations = BatchActivations(
+        columns: w.columns, codes: x.int8.codes.assumingMemoryBound(to: UInt8.self),
+        scales: x.int8.scales, sums32: x.int8.sums32, sums16: x.int8.sums16, minima: x.int8.centers)
+      var first = 0
+      while first < w.rows {
+        matMulTile(
+          type: w.type.rawValue, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes,
+          rows: min(16, w.rows - first), tokens: tokens, activations, into: y + first,
+          stride: stride, scratch: scratch)
+        first += 16
+      }
+    }
   }
 #endif

@@ -20,6 +20,15 @@ package struct KernelTable: Sendable {
       _ scratch: UnsafeMutableRawPointer
     ) -> Void
 
+  /// Which forms `project` reads.
+  let projectionForms: @Sendable (_ type: TensorType, _ tokens: Int) -> ActivationForms
+  /// As `multiply`, for a low-rank factor that reads a layer's input: never at less than 16 bits.
+  let project:
+    @Sendable (
+      _ a: WeightTile, _ x: ActivationView, _ tokens: Int, _ h: UnsafeMutablePointer<Float>, _ stride: Int,
+      _ scratch: UnsafeMutableRawPointer
+    ) -> Void
+
   /// `y[token × stride + row] += w[row] · h[token × hStride ...]` for a low-rank factor's rows: `columns` is small.
   let addMultiply:
     @Sendable (
