@@ -37,3 +37,19 @@ public func matMulTile(
   default: preconditionFailure("no kernel for tensor type \(type)")
   }
 }
+
+/// Has a type a kernel that reads a few tokens' 16-bit activations, `matVec`?
+public func hasLanes(type: UInt32) -> Bool { type == 12 || type == 13 || type == 14 }
+
+/// `y[token × stride + row] = w[row] · x[token]` for up to `laneTokens` tokens.
+public func matVec(
+  type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, _ x: PlaneActivations,
+  into y: UnsafeMutablePointer<Float>, stride: Int
+) {
+  switch type {
+  case 12: matVec(Q4_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride)
+  case 13: matVec(Q5_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride)
+  case 14: matVec(Q6_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride)
+  default: preconditionFailure("no kernel for tensor type \(type)")
+  }
+}

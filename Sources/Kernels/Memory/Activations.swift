@@ -8,21 +8,28 @@ package struct ActivationForms: OptionSet, Sendable {
   static let int8 = ActivationForms(rawValue: 1)
   /// 16-bit integers with a float scale for each 32 values: as good as float.
   static let int16 = ActivationForms(rawValue: 2)
+  /// The same split into bytes, few tokens side by side.
+  static let planes = ActivationForms(rawValue: 4)
 }
 
 /// The inputs of a matrix multiplication, `[token][columns]` float32, beside their quantized forms.
 final class Activations {
   private let int8: QuantizedRows
   private let int16: QuantizedRows
+  private let planes: PlaneMemory
 
   /// Room for `tokens` rows of at most `columns` values.
   init(tokens: Int, columns: Int) {
     int8 = QuantizedRows(tokens: tokens, columns: columns, codeBytes: 1)
     int16 = QuantizedRows(tokens: tokens, columns: columns, codeBytes: 2)
+    planes = PlaneMemory(tokens: min(tokens, PlanesView.largestBatch), columns: columns)
   }
 
-  func view(_ input: Matrix) -> ActivationView {
-    ActivationView(floats: input.pointer, columns: input.columns, int8: int8.view, int16: int16.view)
+  /// The first `tokens` rows of `input`.
+  func view(_ input: Matrix, tokens: Int) -> ActivationView {
+    ActivationView(
+      floats: input.pointer, tokens: tokens, columns: input.columns, int8: int8.view, int16: int16.view,
+      planes: planes.view)
   }
 }
 
@@ -38,6 +45,40 @@ private final class QuantizedRows {
     view = QuantizedView(
       codes: memory.base, scales: floats, sums32: floats + blocks, sums16: floats + 2 * blocks,
       centers: floats + 4 * blocks)
+  }
+}
+
+private final class PlaneMemory {
+  private let memory: AlignedMemory
+  let view: PlanesView
+
+  init(tokens: Int, columns: Int) {
+    let blocks = tokens * ((columns + 31) / 32)
+    memory = AlignedMemory(byteCount: blocks * 80 + 64)
+    let floats = (memory.base + blocks * 64).bindMemory(to: Float.self, capacity: blocks * 2)
+    view = PlanesView(
+      codes: memory.base.bindMemory(to: Int8.self, capacity: blocks * 64), scales: floats,
+      sums: floats + blocks,
+      negatives: UnsafeMutableRawPointer(floats + 2 * blocks).bindMemory(to: Int32.self, capacity: 2 * blocks)
+    )
+  }
+}
+
+/// 16-bit codes as bytes, all tokens of a batch side by side: codes `[columns / 32][token][high, low][32]`, scales and
+/// sums `[columns / 32][token]`, negatives (−Σ code of 16 columns) `[columns / 32][token][2]`.
+struct PlanesView {
+  /// Only batches of at most so many tokens are read in this form.
+  static let largestBatch = 8
+
+  let codes: UnsafeMutablePointer<Int8>
+  let scales: UnsafeMutablePointer<Float>
+  let sums: UnsafeMutablePointer<Float>
+  let negatives: UnsafeMutablePointer<Int32>
+
+  func advanced(tokens: Int) -> PlanesView {
+    PlanesView(
+      codes: codes + 64 * tokens, scales: scales + tokens, sums: sums + tokens,
+      negatives: negatives + 2 * tokens)
   }
 }
 
@@ -61,16 +102,21 @@ struct QuantizedView {
 /// Rows of activations as kernels see them, beginning at some token.
 struct ActivationView {
   let floats: UnsafeMutablePointer<Float>
+  /// Rows of the whole batch. It alone decides which form a kernel reads, whatever part of the batch it works on: so a
+  /// row's bits do not depend on how the batch is divided.
+  let tokens: Int
   let columns: Int
   let int8: QuantizedView
   let int16: QuantizedView
+  let planes: PlanesView
 
-  func dropping(tokens: Int) -> ActivationView {
-    if tokens == 0 { return self }
+  func dropping(tokens count: Int) -> ActivationView {
+    if count == 0 { return self }
     return ActivationView(
-      floats: floats + tokens * columns, columns: columns,
-      int8: int8.advanced(tokens: tokens, columns: columns, codeBytes: 1),
-      int16: int16.advanced(tokens: tokens, columns: columns, codeBytes: 2))
+      floats: floats + count * columns, tokens: tokens, columns: columns,
+      int8: int8.advanced(tokens: count, columns: columns, codeBytes: 1),
+      int16: int16.advanced(tokens: count, columns: columns, codeBytes: 2),
+      planes: planes.advanced(tokens: count))
   }
 }
 

@@ -45,7 +45,7 @@ final class LinearPlan {
 
   /// Tokens of one projection.
   private static let projectionTokens = 64
-  /// Weight bytes of a tile when one token reads it.
+  /// Weight bytes of a tile when few tokens read it.
   private static let tileBytes = 256 << 10
 
   let slots = PlainList<Slot>(capacity: 3)
@@ -80,7 +80,7 @@ final class LinearPlan {
     for run in runs where run.count > 0 {
       guard let delta = run.delta(at: operand.site) else { continue }
       if delta.replacement != nil { baseRows -= run.count }
-      add(delta, run, table)
+      add(delta, run, tokens, table)
       widest = max(widest, delta.totalRank)
     }
     hiddenColumns += widest
@@ -94,14 +94,14 @@ final class LinearPlan {
     tileCount += (weight.rows + rows - 1) / rows
   }
 
-  private func add(_ delta: LowRankDelta, _ run: DeltaRun, _ table: KernelTable) {
-    if let replacement = delta.replacement { forms.formUnion(table.forms(replacement.type, run.count)) }
+  private func add(_ delta: LowRankDelta, _ run: DeltaRun, _ tokens: Int, _ table: KernelTable) {
+    if let replacement = delta.replacement { forms.formUnion(table.forms(replacement.type, tokens)) }
     let firstPart = parts.count
     var column = hiddenColumns
     for segment in delta.segments {
+      forms.formUnion(table.projectionForms(segment.a.type, tokens))
       for first in stride(from: run.first, to: run.first + run.count, by: Self.projectionTokens) {
         let count = min(Self.projectionTokens, run.first + run.count - first)
-        forms.formUnion(table.projectionForms(segment.a.type, count))
         projections.append(Projection(part: parts.count, firstToken: first, tokens: count))
       }
       parts.append(
@@ -120,7 +120,7 @@ final class LinearPlan {
   }
 
   private static func tileRows(_ weight: WeightTile, tokens: Int, threads: Int, _ table: KernelTable) -> Int {
-    if tokens > 1 { return table.tileRows }
+    if tokens > PlanesView.largestBatch { return table.tileRows }
     // Big enough to stream, small enough that threads finish together.
     let bytesLimit = tileBytes / max(1, weight.rowBytes)
     let shareLimit = weight.rows / (threads * 4)

@@ -12,7 +12,7 @@ final class LinearTask: PoolTask {
   private let plan = LinearPlan()
   /// `A·x` of every delta, `[token][columns]`.
   private var hidden: Matrix
-  private var input: ActivationView
+  private var input: ActivationView?
   private var tokens = 0
   private let projectionsDone = Atomic<Int>(0)
   // What the plan's addresses point into.
@@ -31,10 +31,6 @@ final class LinearTask: PoolTask {
     self.table = table
     self.scratch = scratch
     hidden = Matrix(rows: tokens, columns: 64)
-    let empty = UnsafeMutablePointer<Float>(bitPattern: 64)!
-    let none = QuantizedView(
-      codes: UnsafeMutableRawPointer(empty), scales: empty, sums32: empty, sums16: empty, centers: empty)
-    input = ActivationView(floats: empty, columns: 0, int8: none, int16: none)
     operands.reserveCapacity(3)
     outputs.reserveCapacity(3)
   }
@@ -50,7 +46,7 @@ final class LinearTask: PoolTask {
   }
 
   func add(_ operand: LinearOperand, _ output: Matrix, threads: Int) {
-    precondition(operand.weight.columns == input.columns && output.columns == operand.weight.rows)
+    precondition(operand.weight.columns == input?.columns && output.columns == operand.weight.rows)
     precondition(tokens <= output.rows)
     operands.append(operand)
     outputs.append(output)
@@ -66,24 +62,26 @@ final class LinearTask: PoolTask {
   /// adapter that was removed lives on.
   func end() {
     plan.removeAll()
+    input = nil
     operands.removeAll(keepingCapacity: true)
     outputs.removeAll(keepingCapacity: true)
     runs = []
   }
 
   override func run(item: Int, worker: Int) {
+    guard let input else { return }
     if item < plan.projections.count {
-      project(plan.projections[item], worker)
+      project(plan.projections[item], input, worker)
       projectionsDone.wrappingAdd(1, ordering: .releasing)
       return
     }
     let tile = item - plan.projections.count
     var s = plan.slots.count - 1
     while plan.slots[s].firstTile > tile { s -= 1 }
-    runTile(plan.slots[s], tile - plan.slots[s].firstTile, worker)
+    runTile(plan.slots[s], tile - plan.slots[s].firstTile, input, worker)
   }
 
-  private func project(_ item: LinearPlan.Projection, _ worker: Int) {
+  private func project(_ item: LinearPlan.Projection, _ input: ActivationView, _ worker: Int) {
     let part = plan.parts[item.part]
     let target = hidden.row(item.firstToken) + part.column
     table.project(
@@ -95,7 +93,7 @@ final class LinearTask: PoolTask {
     }
   }
 
-  private func runTile(_ slot: LinearPlan.Slot, _ tile: Int, _ worker: Int) {
+  private func runTile(_ slot: LinearPlan.Slot, _ tile: Int, _ input: ActivationView, _ worker: Int) {
     let first = tile * slot.tileRows
     let rows = min(slot.tileRows, slot.weight.rows - first)
     let output = slot.output + first

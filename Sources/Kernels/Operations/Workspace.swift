@@ -48,7 +48,7 @@ package final class Workspace {
   ) {
     if tokens == 0 { return }
     precondition(tokens <= self.tokens && tokens <= input.rows && input.columns <= columns)
-    let view = activations.view(input)
+    let view = activations.view(input, tokens: tokens)
     linear.begin(view, tokens: tokens, runs: runs)
     let threads = compute.pool.threadCount
     linear.add(first, firstOutput, threads: threads)

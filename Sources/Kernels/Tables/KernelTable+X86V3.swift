@@ -53,7 +53,7 @@
         return
       }
       let q16 = UnsafePointer(x.int16.codes.assumingMemoryBound(to: Int16.self))
-      if tokens == 1 {
+      if x.tokens == 1 {
         matVec(
           type: number, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, columns: w.columns,
           floats: x.floats,

@@ -3,11 +3,21 @@
   import KernelsX86V4
 
   extension KernelTable {
-    /// AVX-512 with VNNI: as `x86V3`, but several tokens at once are multiplied byte by byte, whatever the format.
+    /// AVX-512 with VNNI: several tokens at once are multiplied byte by byte, whatever the format; up to eight, in the
+    /// formats that decoding meets most, at 16 bits with eight rows side by side. The rest is `x86V3`'s.
     package static let x86V4 = KernelTable(
       name: "x86-64-v4",
       forms: formsV4,
-      quantize: { quantizeRows($0, $1, $2, bias: 128) },
+      quantize: { x, forms, tokens in
+        quantizeRows(x, forms, tokens, bias: 128)
+        guard forms.contains(.planes) else { return }
+        for token in 0..<tokens {
+          let p = x.planes.advanced(tokens: token)
+          quantizePlanes(
+            x.floats + token * x.columns, count: x.columns, tokens: x.tokens, into: p.codes, scales: p.scales,
+            sums: p.sums, negatives: p.negatives)
+        }
+      },
       multiply: multiplyV4,
       // Factors in 16-bit activations or floats; formats that factors do not have as everything else.
       projectionForms: { type, tokens in keepsPrecision(type) ? formsV3(type, tokens) : formsV4(type, tokens)
@@ -33,14 +43,27 @@
     private static func keepsPrecision(_ type: TensorType) -> Bool { !formsV3(type, 2).contains(.int8) }
 
     @Sendable private static func formsV4(_ type: TensorType, _ tokens: Int) -> ActivationForms {
-      supports(type: type.rawValue) && tokens > 1 ? .int8 : formsV3(type, tokens)
+      if readsPlanes(type, tokens) { return .planes }
+      return supports(type: type.rawValue) && tokens > 1 ? .int8 : formsV3(type, tokens)
+    }
+
+    private static func readsPlanes(_ type: TensorType, _ tokens: Int) -> Bool {
+      tokens <= PlanesView.largestBatch && hasLanes(type: type.rawValue)
     }
 
     @Sendable private static func multiplyV4(
       _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int,
       _ scratch: UnsafeMutableRawPointer
     ) {
-      guard supports(type: w.type.rawValue), tokens > 1 else {
+      if readsPlanes(w.type, x.tokens) {
+        matVec(
+          type: w.type.rawValue, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, tokens: tokens,
+          PlaneActivations(
+            columns: w.columns, tokens: x.tokens, codes: x.planes.codes, scales: x.planes.scales,
+            sums: x.planes.sums, negatives: x.planes.negatives), into: y, stride: stride)
+        return
+      }
+      guard supports(type: w.type.rawValue), x.tokens > 1 else {
         multiplyV3(w, x, tokens, y, stride, scratch)
         return
       }

@@ -7,10 +7,10 @@ package struct KernelTable: Sendable {
   /// `portable`, `x86-64-v3`, `x86-64-v4`, `reference`.
   package let name: String
 
-  /// Which quantized forms `multiply` reads for weights of a type and a number of tokens.
+  /// Which quantized forms `multiply` reads for weights of a type in a batch of so many tokens.
   let forms: @Sendable (_ type: TensorType, _ tokens: Int) -> ActivationForms
 
-  /// Fills the given forms for tokens `first ..< first + tokens` of a view.
+  /// Fills the given forms for the first `tokens` rows of a view.
   let quantize: @Sendable (_ x: ActivationView, _ forms: ActivationForms, _ tokens: Int) -> Void
 
   /// `y[token × stride + row] = w[row] · x[token]` for every row of the tile and `tokens` tokens.
