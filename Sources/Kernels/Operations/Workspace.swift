@@ -167,7 +167,8 @@ package final class Workspace {
       queries: queries.pointer, output: output.pointer, stride: queries.columns, tokens: 0,
       heads: heads / kvHeads,
       headSize: headSize, keys: UnsafeRawPointer(queries.pointer), values: UnsafeRawPointer(queries.pointer),
-      areHalves: true, firsts: firsts, limits: limits, scale: scale, softcap: softcap)
+      areHalves: true, firsts: firsts, limits: limits, begin: 0, end: 0, scale: scale, softcap: softcap,
+      partials: nil)
     attention.prepare(call, layer: layer, kvHeads: kvHeads)
     compute.pool.run(attention, items: attention.itemCount)
   }

@@ -18,6 +18,7 @@ extension KernelTable {
     addScaled: PortableKernels.addScaled,
     toHalves: PortableKernels.toHalves,
     attend: PortableKernels.attend,
+    mergeAttention: PortableKernels.mergeAttention,
     attentionScratchBytes: PortableKernels.attentionScratchBytes)
 
   private static let referenceRows = 64

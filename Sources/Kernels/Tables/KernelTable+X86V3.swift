@@ -32,8 +32,13 @@
         KernelsX86V3.attend(
           q: call.queries, out: call.output, stride: call.stride, tokens: call.tokens, heads: call.heads,
           headSize: call.headSize, keys: call.keys, values: call.values, areHalves: call.areHalves,
-          firsts: call.firsts, limits: call.limits, scale: call.scale, softcap: call.softcap, scratch: scratch
-        )
+          firsts: call.firsts, limits: call.limits, begin: call.begin, end: call.end, scale: call.scale,
+          softcap: call.softcap, partials: call.partials, scratch: scratch)
+      },
+      mergeAttention: { call, partials, parts in
+        KernelsX86V3.mergeAttention(
+          partials, parts: parts, tokens: call.tokens, heads: call.heads, headSize: call.headSize,
+          into: call.output, stride: call.stride)
       },
       attentionScratchBytes: { KernelsX86V3.attentionScratchBytes(rows: $0, headSize: $1) })
 

@@ -56,6 +56,10 @@ package struct KernelTable: Sendable {
       Void
   let toHalves: @Sendable (_ x: UnsafePointer<Float>, _ count: Int, _ y: UnsafeMutablePointer<UInt16>) -> Void
   let attend: @Sendable (_ call: AttentionCall, _ scratch: UnsafeMutableRawPointer) -> Void
+  /// Merges what `attend` left in `partials` for `parts` ranges of positions, `[part][row][headSize + 2]`, into the
+  /// call's output.
+  let mergeAttention:
+    @Sendable (_ call: AttentionCall, _ partials: UnsafePointer<Float>, _ parts: Int) -> Void
   let attentionScratchBytes: @Sendable (_ rows: Int, _ headSize: Int) -> Int
 
   /// The best table for this processor, or the one that the environment variable `MULLAMA_KERNELS` names.
@@ -81,7 +85,7 @@ package struct KernelTable: Sendable {
   }
 }
 
-/// One work item of attention: the query heads of one key/value head, for some tokens.
+/// One work item of attention: the query heads of one key/value head, for some tokens and a range of positions.
 struct AttentionCall {
   /// `[token][head]` at `token × stride + head × headSize`
   var queries: UnsafePointer<Float>
@@ -97,7 +101,13 @@ struct AttentionCall {
   /// Token `t` sees positions `firsts[t] ..< limits[t]`.
   var firsts: UnsafePointer<Int32>
   var limits: UnsafePointer<Int32>
+  /// Of which these are taken.
+  var begin: Int
+  var end: Int
   var scale: Float
   /// 0: none.
   var softcap: Float
+  /// nil: `output` receives the result. Otherwise `[token × heads + head][headSize + 2]` receives what the same table's
+  /// `mergeAttention` needs: sums not yet divided, their largest score, the sum of weights.
+  var partials: UnsafeMutablePointer<Float>?
 }

@@ -94,5 +94,6 @@ extension KernelTable {
     addScaled: PortableKernels.addScaled,
     toHalves: PortableKernels.toHalves,
     attend: PortableKernels.attend,
+    mergeAttention: PortableKernels.mergeAttention,
     attentionScratchBytes: PortableKernels.attentionScratchBytes)
 }
