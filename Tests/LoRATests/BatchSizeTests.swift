@@ -21,7 +21,7 @@ import Transformer
     }
   }
 
-  @Test(arguments: TinyModel.floats, DecoderRun.tables) func ofFloatModels(
+  @Test(arguments: TinyModel.floats + TinyModel.experts, DecoderRun.tables) func ofFloatModels(
     _ model: TinyModel, _ table: KernelTable
   ) throws {
     let run = try DecoderRun(model, table)
