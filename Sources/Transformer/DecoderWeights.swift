@@ -61,9 +61,11 @@ package struct WeightLoader {
 
   /// `name.weight` as a stack of `count` experts, each a matrix and a site of its own.
   mutating func stack(_ name: String, inputs: Int, outputs: Int, count: Int) throws -> [Linear] {
-    let all = try matrix(name + ".weight", [inputs, outputs, count])
+    // One name and one shape in memory for all: a large model has tens of thousands of experts.
+    let tensor = name + ".weight", dimensions = [inputs, outputs]
+    let all = try matrix(tensor, [inputs, outputs, count])
     return (0..<count).map { expert in
-      let site = addSite(name + ".weight", .linear, [inputs, outputs], .asTrained, expert: expert)
+      let site = addSite(tensor, .linear, dimensions, .asTrained, expert: expert)
       return Linear(
         operand: LinearOperand(
           weight: all.slice(rows: expert * outputs..<(expert + 1) * outputs), bias: nil, site: site))
