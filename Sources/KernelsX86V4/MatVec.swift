@@ -25,15 +25,15 @@ private func eightRows<F: LaneFormat, let Tokens: Int>(
       let sub = 8 * block + index
       fetch(ahead + sub * F.bytesPerBlock, F.bytesPerBlock)
       @inline(__always) func scaled(_ t: Int, _ lanes: I256, _ scale: F256) {
-        let s = scale * splat(x.scales[sub * x.tokens + t])
+        let s = scale * splat(x.scales[sub * x.rows + t])
         products[t] = fma(toFloat(lanes), s, products[t])
       }
       let scale = F.scale(factors, groups * index)
       let minimum = F.hasOffset ? F.minimum(factors, index) : splat(0)
       let upper = F.groupsOf16 ? F.scale(factors, 2 * index + 1) : scale
       for t in 0..<Tokens {
-        let high = UnsafeRawPointer(x.codes + 64 * (sub * x.tokens + t)), low = high + 32
-        let negatives = x.negatives + 2 * (sub * x.tokens + t)
+        let high = UnsafeRawPointer(x.codes + 64 * (sub * x.rows + t)), low = high + 32
+        let negatives = x.negatives + 2 * (sub * x.rows + t)
         if F.groupsOf16 {
           scaled(t, dot16(units.lower, high, low, bias(format, negatives[0])), scale)
           scaled(t, dot16(units.upper, high + 16, low + 16, bias(format, negatives[1])), upper)
@@ -41,7 +41,7 @@ private func eightRows<F: LaneFormat, let Tokens: Int>(
           scaled(t, dot32(units, high, low), scale)
         }
         if F.hasOffset {
-          minima[t] = fma(minimum, splat(x.sums[sub * x.tokens + t]), minima[t])
+          minima[t] = fma(minimum, splat(x.sums[sub * x.rows + t]), minima[t])
         }
       }
     }

@@ -58,17 +58,20 @@ extension Adapter {
       guard let b = halves[base]?.b else {
         throw AdapterError.missingHalf(file: file.path, tensor: base, half: base + ".lora_b")
       }
-      // An embedding's A has one row of `rank` values a token: there the ranks are both in front.
-      guard a.dimensions.count == 2, b.dimensions.count == 2,
-        a.dimensions[1] == b.dimensions[0] || a.dimensions[0] == b.dimensions[0]
-      else {
-        if a.dimensions.count == 3, b.dimensions.count == 3 {
-          throw AdapterError.unsupportedTarget(
-            adapter: file.path, tensor: base, reason: "it is a stack of experts")
-        }
+      guard let part = part(a.dimensions, b.dimensions) else {
         throw AdapterError.rankMismatch(file: file.path, tensor: base, a: a.dimensions, b: b.dimensions)
       }
-      return Pair(tensor: base, a: try factor(file, a, &hash), b: try factor(file, b, &hash))
+      return Pair(tensor: base, a: try factor(file, a, &hash), b: try factor(file, b, &hash), part: part)
+    }
+  }
+
+  /// What two factors of these dimensions are, or nil if they do not fit together.
+  private static func part(_ a: [Int], _ b: [Int]) -> Part? {
+    switch (a.count, b.count) {
+    // An embedding's A has one row of `rank` values a token: there the ranks are both in front.
+    case (2, 2): a[1] == b[0] || a[0] == b[0] ? .matrix : nil
+    case (3, 3): a[1] == b[0] && a[2] == b[2] ? .stack(experts: a[2]) : nil
+    default: nil
     }
   }
 
@@ -82,7 +85,8 @@ extension Adapter {
     }
     let bytes = file.bytes(of: tensor)
     let matrix = try WeightMatrix(
-      bytes, owner: file, type: tensor.type, rows: tensor.dimensions[1], columns: tensor.dimensions[0])
+      bytes, owner: file, type: tensor.type, rows: tensor.dimensions.dropFirst().reduce(1, *),
+      columns: tensor.dimensions[0])
     guard matrix.isFinite() else {
       throw AdapterError.notFinite(file: file.path, what: "a value in '\(tensor.name)'")
     }

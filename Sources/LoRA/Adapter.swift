@@ -9,17 +9,53 @@ package final class Adapter: Sendable {
   package struct Pair: Sendable {
     /// The base tensor's name in a GGUF file: `blk.0.attn_q.weight`.
     package let tensor: String
-    /// `rank × inputs`; of an embedding `tokens × rank`, one row a token.
+    /// `rank × inputs`; of an embedding `tokens × rank`, one row a token; of a stack the experts' under each other.
     package let a: WeightMatrix
-    /// `outputs × rank`
+    /// `outputs × rank`, of a stack the experts' under each other.
     package let b: WeightMatrix
+    package let part: Part
+
+    package init(tensor: String, a: WeightMatrix, b: WeightMatrix, part: Part = .matrix) {
+      self.tensor = tensor
+      self.a = a
+      self.b = b
+      self.part = part
+    }
 
     package var rank: Int { b.columns }
+    /// The one expert that it is for, if it is for one.
+    package var expert: Int? { if case .expert(let index) = part { index } else { nil } }
     package var byteCount: Int { a.byteCount + b.byteCount }
 
     /// ggml order, fastest dimension first.
-    package var aDimensions: [Int] { [a.columns, a.rows] }
-    package var bDimensions: [Int] { [b.columns, b.rows] }
+    package var aDimensions: [Int] { dimensions(a) }
+    package var bDimensions: [Int] { dimensions(b) }
+
+    private func dimensions(_ factor: WeightMatrix) -> [Int] {
+      guard case .stack(let experts) = part else { return [factor.columns, factor.rows] }
+      return [factor.columns, factor.rows / experts, experts]
+    }
+
+    /// The pairs of single experts that a stack is made of; of another pair itself. They share its bytes.
+    package var experts: [Pair] {
+      guard case .stack(let count) = part else { return [self] }
+      let aRows = a.rows / count, bRows = b.rows / count
+      return (0..<count).map { expert in
+        Pair(
+          tensor: tensor, a: a.slice(rows: expert * aRows..<(expert + 1) * aRows),
+          b: b.slice(rows: expert * bRows..<(expert + 1) * bRows), part: .expert(expert))
+      }
+    }
+  }
+
+  /// What of a base tensor a pair changes.
+  package enum Part: Sendable, Equatable {
+    /// The whole matrix.
+    case matrix
+    /// One matrix of a stack of experts, `blk.0.ffn_gate_exps.weight`.
+    case expert(Int)
+    /// All matrices of a stack, each with factors of its own; their number.
+    case stack(experts: Int)
   }
 
   /// Where it came from.

@@ -43,8 +43,11 @@ package enum AdapterBinding {
       for pair in entry.adapter.pairs {
         let scale = entry.adapter.effectiveScale(of: pair, scale: entry.scale)
         guard scale.isFinite else { throw .invalidScale(adapter: entry.adapter.path, scale: scale) }
-        guard scale != 0, let site = decoder.site(named: pair.tensor) else { continue }
-        segments[site].append(LowRankDelta.Segment(a: pair.a, b: pair.b, scale: scale))
+        guard scale != 0 else { continue }
+        for part in pair.experts {
+          guard let site = decoder.site(named: part.tensor, expert: part.expert) else { continue }
+          segments[site].append(LowRankDelta.Segment(a: part.a, b: part.b, scale: scale))
+        }
       }
     }
     if segments.allSatisfy(\.isEmpty) { return nil }
@@ -54,14 +57,20 @@ package enum AdapterBinding {
   }
 
   private static func problem(_ pair: Adapter.Pair, _ adapter: Adapter, _ decoder: Decoder) -> AdapterError? {
-    guard let index = decoder.site(named: pair.tensor) else {
+    guard let sites = decoder.weights.sites(named: pair.tensor) else {
       return .unknownTarget(adapter: adapter.path, tensor: pair.tensor)
     }
-    let site = decoder.weights.sites[index]
+    let site = decoder.weights.sites[sites.lowerBound]
+    let experts = site.expert == nil ? nil : sites.count
     func mismatch(_ half: String, _ expected: [Int], _ found: [Int]) -> AdapterError? {
       expected == found
         ? nil
         : .shapeMismatch(adapter: adapter.path, tensor: pair.tensor + half, expected: expected, found: found)
+    }
+    if let expert = pair.expert, !(0..<(experts ?? 0)).contains(expert) {
+      return .unsupportedTarget(
+        adapter: adapter.path, tensor: pair.tensor,
+        reason: "it is for expert \(expert), but the model has \(experts ?? 0) there, numbered from 0")
     }
     let limit = largestRank(decoder)
     if site.kind != .norm, pair.rank > limit {
@@ -81,15 +90,16 @@ package enum AdapterBinding {
       return mismatch(".lora_a", expected, pair.aDimensions)
         ?? mismatch(".lora_b", [pair.rank, site.inputs], pair.bDimensions)
     case .linear, .output:
-      return mismatch(".lora_a", [site.inputs, pair.rank], pair.aDimensions)
-        ?? mismatch(".lora_b", [pair.rank, site.outputs], pair.bDimensions)
+      // A pair for one expert is as one for a matrix of its own; otherwise a stack needs a stack of as many experts.
+      let stack = experts.flatMap { pair.expert == nil ? [$0] : nil } ?? []
+      return mismatch(".lora_a", [site.inputs, pair.rank] + stack, pair.aDimensions)
+        ?? mismatch(".lora_b", [pair.rank, site.outputs] + stack, pair.bDimensions)
     }
   }
 
   /// A factor's rows are read through scratch memory made for the model's own: longer ones would not fit. No matrix has
   /// a greater rank than its inputs, so nothing is lost.
   private static func largestRank(_ decoder: Decoder) -> Int {
-    let h = decoder.hyperparameters
-    return min(1 << 16, max(h.embeddingLength, h.feedForwardLength, h.queryLength))
+    min(1 << 16, decoder.hyperparameters.widestInput)
   }
 }

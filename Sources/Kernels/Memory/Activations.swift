@@ -12,24 +12,44 @@ package struct ActivationForms: OptionSet, Sendable {
   static let planes = ActivationForms(rawValue: 4)
 }
 
+/// How many tokens share a region's weights. It alone decides which form of the activations a kernel reads, whatever part
+/// of the batch it works on: so a row's bits do not depend on how the batch is divided, or on its neighbours' experts.
+package enum BatchWidth: Sendable {
+  /// A single token.
+  case one
+  /// At most `few` rows.
+  case few
+  case many
+
+  static let fewRows = 8
+
+  /// `rowsPerToken`: the experts of a token.
+  init(tokens: Int, rowsPerToken: Int = 1) {
+    self = tokens == 1 ? .one : tokens * rowsPerToken <= Self.fewRows ? .few : .many
+  }
+}
+
 /// The inputs of a matrix multiplication, `[token][columns]` float32, beside their quantized forms.
 final class Activations {
   private let int8: QuantizedRows
   private let int16: QuantizedRows
   private let planes: PlaneMemory
+  /// Room for a single token's experts, or a few tokens.
+  private static let planeTokens = 64
 
   /// Room for `tokens` rows of at most `columns` values.
   init(tokens: Int, columns: Int) {
     int8 = QuantizedRows(tokens: tokens, columns: columns, codeBytes: 1)
     int16 = QuantizedRows(tokens: tokens, columns: columns, codeBytes: 2)
-    planes = PlaneMemory(tokens: min(tokens, PlanesView.largestBatch), columns: columns)
+    planes = PlaneMemory(tokens: min(tokens, Self.planeTokens), columns: columns)
   }
 
   /// The first `tokens` rows of `input`.
-  func view(_ input: Matrix, tokens: Int) -> ActivationView {
-    ActivationView(
-      floats: input.pointer, tokens: tokens, columns: input.columns, int8: int8.view, int16: int16.view,
-      planes: planes.view)
+  func view(_ input: Matrix, tokens: Int, width: BatchWidth) -> ActivationView {
+    precondition(width == .many || tokens <= Self.planeTokens)
+    return ActivationView(
+      floats: input.pointer, width: width, columns: input.columns, int8: int8.view, int16: int16.view,
+      planes: planes.view(rows: tokens))
   }
 }
 
@@ -50,26 +70,27 @@ private final class QuantizedRows {
 
 private final class PlaneMemory {
   private let memory: AlignedMemory
-  let view: PlanesView
+  private let blocks: Int
 
   init(tokens: Int, columns: Int) {
     let blocks = tokens * ((columns + 31) / 32)
     memory = AlignedMemory(byteCount: blocks * 80 + 64)
-    let floats = (memory.base + blocks * 64).bindMemory(to: Float.self, capacity: blocks * 2)
-    view = PlanesView(
-      codes: memory.base.bindMemory(to: Int8.self, capacity: blocks * 64), scales: floats,
-      sums: floats + blocks,
-      negatives: UnsafeMutableRawPointer(floats + 2 * blocks).bindMemory(to: Int32.self, capacity: 2 * blocks)
-    )
+    self.blocks = blocks
+  }
+
+  func view(rows: Int) -> PlanesView {
+    let floats = (memory.base + blocks * 64).assumingMemoryBound(to: Float.self)
+    return PlanesView(
+      rows: rows, codes: memory.base.assumingMemoryBound(to: Int8.self), scales: floats, sums: floats + blocks,
+      negatives: UnsafeMutableRawPointer(floats + 2 * blocks).assumingMemoryBound(to: Int32.self))
   }
 }
 
 /// 16-bit codes as bytes, all tokens of a batch side by side: codes `[columns / 32][token][high, low][32]`, scales and
 /// sums `[columns / 32][token]`, negatives (−Σ code of 16 columns) `[columns / 32][token][2]`.
 struct PlanesView {
-  /// Only batches of at most so many tokens are read in this form.
-  static let largestBatch = 8
-
+  /// Rows side by side.
+  let rows: Int
   let codes: UnsafeMutablePointer<Int8>
   let scales: UnsafeMutablePointer<Float>
   let sums: UnsafeMutablePointer<Float>
@@ -77,7 +98,7 @@ struct PlanesView {
 
   func advanced(tokens: Int) -> PlanesView {
     PlanesView(
-      codes: codes + 64 * tokens, scales: scales + tokens, sums: sums + tokens,
+      rows: rows, codes: codes + 64 * tokens, scales: scales + tokens, sums: sums + tokens,
       negatives: negatives + 2 * tokens)
   }
 }
@@ -102,9 +123,7 @@ struct QuantizedView {
 /// Rows of activations as kernels see them, beginning at some token.
 struct ActivationView {
   let floats: UnsafeMutablePointer<Float>
-  /// Rows of the whole batch. It alone decides which form a kernel reads, whatever part of the batch it works on: so a
-  /// row's bits do not depend on how the batch is divided.
-  let tokens: Int
+  let width: BatchWidth
   let columns: Int
   let int8: QuantizedView
   let int16: QuantizedView
@@ -113,7 +132,7 @@ struct ActivationView {
   func dropping(tokens count: Int) -> ActivationView {
     if count == 0 { return self }
     return ActivationView(
-      floats: floats + count * columns, tokens: tokens, columns: columns,
+      floats: floats + count * columns, width: width, columns: columns,
       int8: int8.advanced(tokens: count, columns: columns, codeBytes: 1),
       int16: int16.advanced(tokens: count, columns: columns, codeBytes: 2),
       planes: planes.advanced(tokens: count))

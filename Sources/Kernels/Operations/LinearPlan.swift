@@ -7,6 +7,9 @@ final class LinearPlan {
     let bias: UnsafeMutablePointer<Float>?
     let output: UnsafeMutablePointer<Float>
     let stride: Int
+    /// The rows of the input that it multiplies.
+    let firstToken: Int
+    let tokens: Int
     let tileRows: Int
     /// The number of this slot's first tile.
     let firstTile: Int
@@ -54,8 +57,10 @@ final class LinearPlan {
   let projections = PlainList<Projection>(capacity: 64)
   /// The quantized forms that the region reads.
   private(set) var forms: ActivationForms = []
-  /// Columns of `hidden`: the ranks of all slots' largest deltas.
+  /// Columns of `hidden`: the ranks of the largest deltas of all slots that multiply the same rows.
   private(set) var hiddenColumns = 0
+  /// The first column of `hidden` that the next slot may use.
+  private var nextColumn = 0
   private(set) var tileCount = 0
 
   func removeAll() {
@@ -65,14 +70,18 @@ final class LinearPlan {
     projections.removeAll()
     forms = []
     hiddenColumns = 0
+    nextColumn = 0
     tileCount = 0
   }
 
-  /// Adds a matrix that `tokens` rows read, with the deltas of the runs.
+  /// Adds a matrix that some rows of the input read, with the deltas of their runs.
   func add(
-    _ operand: LinearOperand, into output: Matrix, tokens: Int, runs: [DeltaRun], threads: Int,
-    _ table: KernelTable
+    _ operand: LinearOperand, into output: Matrix, rows tokenRange: Range<Int>, runs: ArraySlice<DeltaRun>,
+    threads: Int, width: BatchWidth, _ table: KernelTable
   ) {
+    let tokens = tokenRange.count
+    // Slots of other rows may use the same columns.
+    if slots.count > 0, slots[slots.count - 1].firstToken != tokenRange.lowerBound { nextColumn = 0 }
     let weight = WeightTile(operand.weight, first: 0, rows: operand.weight.rows)
     let firstDelta = deltas.count
     var widest = 0
@@ -80,26 +89,27 @@ final class LinearPlan {
     for run in runs where run.count > 0 {
       guard let delta = run.delta(at: operand.site) else { continue }
       if delta.replacement != nil { baseRows -= run.count }
-      add(delta, run, tokens, table)
+      add(delta, run, width, table)
       widest = max(widest, delta.totalRank)
     }
-    hiddenColumns += widest
-    if baseRows > 0 { forms.formUnion(table.forms(weight.type, tokens)) }
+    nextColumn += widest
+    hiddenColumns = max(hiddenColumns, nextColumn)
+    if baseRows > 0 { forms.formUnion(table.forms(weight.type, width)) }
     let rows = Self.tileRows(weight, tokens: tokens, threads: threads, table)
     slots.append(
       Slot(
         weight: weight, bias: operand.bias?.pointer, output: output.pointer, stride: output.columns,
-        tileRows: rows,
+        firstToken: tokenRange.lowerBound, tokens: tokens, tileRows: rows,
         firstTile: tileCount, deltas: firstDelta..<deltas.count, usesBase: baseRows > 0))
     tileCount += (weight.rows + rows - 1) / rows
   }
 
-  private func add(_ delta: LowRankDelta, _ run: DeltaRun, _ tokens: Int, _ table: KernelTable) {
-    if let replacement = delta.replacement { forms.formUnion(table.forms(replacement.type, tokens)) }
+  private func add(_ delta: LowRankDelta, _ run: DeltaRun, _ width: BatchWidth, _ table: KernelTable) {
+    if let replacement = delta.replacement { forms.formUnion(table.forms(replacement.type, width)) }
     let firstPart = parts.count
-    var column = hiddenColumns
+    var column = nextColumn
     for segment in delta.segments {
-      forms.formUnion(table.projectionForms(segment.a.type, tokens))
+      forms.formUnion(table.projectionForms(segment.a.type, width))
       for first in stride(from: run.first, to: run.first + run.count, by: Self.projectionTokens) {
         let count = min(Self.projectionTokens, run.first + run.count - first)
         projections.append(Projection(part: parts.count, firstToken: first, tokens: count))
@@ -119,8 +129,18 @@ final class LinearPlan {
         bias: delta.bias?.pointer, parts: firstPart..<parts.count))
   }
 
+  /// The slot that a tile belongs to. Experts make many: O(log slots).
+  func slot(ofTile tile: Int) -> Slot {
+    var low = 0, high = slots.count - 1
+    while low < high {
+      let middle = (low + high + 1) / 2
+      if slots[middle].firstTile > tile { high = middle - 1 } else { low = middle }
+    }
+    return slots[low]
+  }
+
   private static func tileRows(_ weight: WeightTile, tokens: Int, threads: Int, _ table: KernelTable) -> Int {
-    if tokens > PlanesView.largestBatch { return table.tileRows }
+    if tokens > BatchWidth.fewRows { return table.tileRows }
     // Big enough to stream, small enough that threads finish together.
     let bytesLimit = tileBytes / max(1, weight.rowBytes)
     let shareLimit = weight.rows / (threads * 4)

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// One parallel region: up to three matrices that share an input, with every adapter's delta.
+/// One parallel region: matrices that share an input, with every adapter's delta. Each multiplies all rows, or, as the
+/// experts of a mixture do, a range of them.
 ///
 /// Items come in two kinds, claimed in this order: first the `A·x` of every delta (small), then tiles of rows of the
 /// base matrices. A tile's epilogue adds `B·h` and the bias while its results are in cache; it waits for the first
@@ -46,11 +47,20 @@ final class LinearTask: PoolTask {
   }
 
   func add(_ operand: LinearOperand, _ output: Matrix, threads: Int) {
+    add(
+      LinearPart(operand: operand, output: output, rows: 0..<tokens, runs: 0..<runs.count), threads: threads)
+  }
+
+  func add(_ part: LinearPart, threads: Int) {
+    let operand = part.operand, output = part.output, rows = part.rows
     precondition(operand.weight.columns == input?.columns && output.columns == operand.weight.rows)
-    precondition(tokens <= output.rows)
+    precondition(tokens <= output.rows && rows.lowerBound >= 0 && rows.upperBound <= tokens)
+    for run in runs[part.runs] {
+      precondition(run.first >= rows.lowerBound && run.first + run.count <= rows.upperBound)
+    }
     operands.append(operand)
     outputs.append(output)
-    plan.add(operand, into: output, tokens: tokens, runs: runs, threads: threads, table)
+    plan.add(operand, into: output, rows: rows, runs: runs[part.runs], threads: threads, width: input?.width ?? .many, table)
   }
 
   /// The plan is complete.
@@ -76,9 +86,8 @@ final class LinearTask: PoolTask {
       return
     }
     let tile = item - plan.projections.count
-    var s = plan.slots.count - 1
-    while plan.slots[s].firstTile > tile { s -= 1 }
-    runTile(plan.slots[s], tile - plan.slots[s].firstTile, input, worker)
+    let slot = plan.slot(ofTile: tile)
+    runTile(slot, tile - slot.firstTile, input, worker)
   }
 
   private func project(_ item: LinearPlan.Projection, _ input: ActivationView, _ worker: Int) {
@@ -101,7 +110,9 @@ final class LinearTask: PoolTask {
     // All rows together even if their adapters differ, and even those whose matrix is replaced below: so no row's bits
     // depend on what its neighbours use.
     if slot.usesBase {
-      table.multiply(slot.weight.slice(first, rows), input, tokens, output, slot.stride, work)
+      table.multiply(
+        slot.weight.slice(first, rows), input.dropping(tokens: slot.firstToken), slot.tokens,
+        output + slot.firstToken * slot.stride, slot.stride, work)
     }
     if !slot.deltas.isEmpty {
       for index in slot.deltas {
@@ -117,7 +128,7 @@ final class LinearTask: PoolTask {
         addDelta(delta, first, rows, output + delta.firstToken * slot.stride, slot.stride, worker)
       }
     }
-    addBias(slot.bias, first, rows, output, slot.stride, tokens)
+    addBias(slot.bias, first, rows, output + slot.firstToken * slot.stride, slot.stride, slot.tokens)
   }
 
   private func addDelta(

@@ -47,13 +47,35 @@ package final class Workspace {
     into thirdOutput: Matrix? = nil
   ) {
     if tokens == 0 { return }
-    precondition(tokens <= self.tokens && tokens <= input.rows && input.columns <= columns)
-    let view = activations.view(input, tokens: tokens)
-    linear.begin(view, tokens: tokens, runs: runs)
+    let view = beginLinear(input, tokens, runs, BatchWidth(tokens: tokens))
     let threads = compute.pool.threadCount
     linear.add(first, firstOutput, threads: threads)
     if let second, let secondOutput { linear.add(second, secondOutput, threads: threads) }
     if let third, let thirdOutput { linear.add(third, thirdOutput, threads: threads) }
+    runLinear(view, tokens)
+  }
+
+  /// As above, for matrices that multiply different rows of one input, all in one parallel region. The rows are those of
+  /// a batch of `width`.
+  package func linear(
+    _ input: Matrix, tokens: Int, width: BatchWidth, runs: [DeltaRun], _ parts: [LinearPart]
+  ) {
+    if tokens == 0 || parts.isEmpty { return }
+    let view = beginLinear(input, tokens, runs, width)
+    for part in parts { linear.add(part, threads: compute.pool.threadCount) }
+    runLinear(view, tokens)
+  }
+
+  private func beginLinear(
+    _ input: Matrix, _ tokens: Int, _ runs: [DeltaRun], _ width: BatchWidth
+  ) -> ActivationView {
+    precondition(tokens <= self.tokens && tokens <= input.rows && input.columns <= columns)
+    let view = activations.view(input, tokens: tokens, width: width)
+    linear.begin(view, tokens: tokens, runs: runs)
+    return view
+  }
+
+  private func runLinear(_ view: ActivationView, _ tokens: Int) {
     linear.prepare()
     if !linear.forms.isEmpty {
       quantizeTask.begin(view, forms: linear.forms, tokens: tokens)

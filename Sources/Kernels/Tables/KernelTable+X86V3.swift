@@ -42,10 +42,10 @@
       },
       attentionScratchBytes: { KernelsX86V3.attentionScratchBytes(rows: $0, headSize: $1) })
 
-    @Sendable static func formsV3(_ type: TensorType, _ tokens: Int) -> ActivationForms {
+    @Sendable static func formsV3(_ type: TensorType, _ width: BatchWidth) -> ActivationForms {
       let number = type.rawValue
       if !supports(type: number) || readsFloats(type: number) { return [] }
-      return tokens == 1 || prefillReads16(type: number) ? .int16 : .int8
+      return width == .one || prefillReads16(type: number) ? .int16 : .int8
     }
 
     @Sendable static func multiplyV3(
@@ -58,7 +58,7 @@
         return
       }
       let q16 = UnsafePointer(x.int16.codes.assumingMemoryBound(to: Int16.self))
-      if x.tokens == 1 {
+      if x.width == .one {
         matVec(
           type: number, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, columns: w.columns,
           floats: x.floats,

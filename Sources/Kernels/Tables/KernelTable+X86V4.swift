@@ -14,13 +14,13 @@
         for token in 0..<tokens {
           let p = x.planes.advanced(tokens: token)
           quantizePlanes(
-            x.floats + token * x.columns, count: x.columns, tokens: x.tokens, into: p.codes, scales: p.scales,
+            x.floats + token * x.columns, count: x.columns, rows: p.rows, into: p.codes, scales: p.scales,
             sums: p.sums, negatives: p.negatives)
         }
       },
       multiply: multiplyV4,
       // Factors in 16-bit activations or floats; formats that factors do not have as everything else.
-      projectionForms: { type, tokens in keepsPrecision(type) ? formsV3(type, tokens) : formsV4(type, tokens)
+      projectionForms: { type, width in keepsPrecision(type) ? formsV3(type, width) : formsV4(type, width)
       },
       project: { a, x, tokens, h, stride, scratch in
         if keepsPrecision(a.type) {
@@ -40,30 +40,30 @@
       attentionScratchBytes: x86V3.attentionScratchBytes)
 
     /// Are several tokens' activations read at 16 bits, or as floats, by x86V3's kernels?
-    private static func keepsPrecision(_ type: TensorType) -> Bool { !formsV3(type, 2).contains(.int8) }
+    private static func keepsPrecision(_ type: TensorType) -> Bool { !formsV3(type, .many).contains(.int8) }
 
-    @Sendable private static func formsV4(_ type: TensorType, _ tokens: Int) -> ActivationForms {
-      if readsPlanes(type, tokens) { return .planes }
-      return supports(type: type.rawValue) && tokens > 1 ? .int8 : formsV3(type, tokens)
+    @Sendable private static func formsV4(_ type: TensorType, _ width: BatchWidth) -> ActivationForms {
+      if readsPlanes(type, width) { return .planes }
+      return supports(type: type.rawValue) && width != .one ? .int8 : formsV3(type, width)
     }
 
-    private static func readsPlanes(_ type: TensorType, _ tokens: Int) -> Bool {
-      tokens <= PlanesView.largestBatch && hasLanes(type: type.rawValue)
+    private static func readsPlanes(_ type: TensorType, _ width: BatchWidth) -> Bool {
+      width != .many && hasLanes(type: type.rawValue)
     }
 
     @Sendable private static func multiplyV4(
       _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int,
       _ scratch: UnsafeMutableRawPointer
     ) {
-      if readsPlanes(w.type, x.tokens) {
+      if readsPlanes(w.type, x.width) {
         matVec(
           type: w.type.rawValue, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, tokens: tokens,
           PlaneActivations(
-            columns: w.columns, tokens: x.tokens, codes: x.planes.codes, scales: x.planes.scales,
+            columns: w.columns, rows: x.planes.rows, codes: x.planes.codes, scales: x.planes.scales,
             sums: x.planes.sums, negatives: x.planes.negatives), into: y, stride: stride)
         return
       }
-      guard supports(type: w.type.rawValue), x.tokens > 1 else {
+      guard supports(type: w.type.rawValue), x.width != .one else {
         multiplyV3(w, x, tokens, y, stride, scratch)
         return
       }

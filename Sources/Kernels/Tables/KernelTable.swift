@@ -7,8 +7,8 @@ package struct KernelTable: Sendable {
   /// `portable`, `x86-64-v3`, `x86-64-v4`, `reference`.
   package let name: String
 
-  /// Which quantized forms `multiply` reads for weights of a type in a batch of so many tokens.
-  let forms: @Sendable (_ type: TensorType, _ tokens: Int) -> ActivationForms
+  /// Which quantized forms `multiply` reads for weights of a type.
+  let forms: @Sendable (_ type: TensorType, _ width: BatchWidth) -> ActivationForms
 
   /// Fills the given forms for the first `tokens` rows of a view.
   let quantize: @Sendable (_ x: ActivationView, _ forms: ActivationForms, _ tokens: Int) -> Void
@@ -21,7 +21,7 @@ package struct KernelTable: Sendable {
     ) -> Void
 
   /// Which forms `project` reads.
-  let projectionForms: @Sendable (_ type: TensorType, _ tokens: Int) -> ActivationForms
+  let projectionForms: @Sendable (_ type: TensorType, _ width: BatchWidth) -> ActivationForms
   /// As `multiply`, for a low-rank factor that reads a layer's input: never at less than 16 bits.
   let project:
     @Sendable (

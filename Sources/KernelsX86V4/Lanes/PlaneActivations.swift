@@ -1,26 +1,26 @@
 import _Builtin_intrinsics.intel
 
-/// A few tokens' activations at 16 bits, split into bytes: `x ≈ scale × (256 × high + low)`. Every array holds the
-/// tokens of one sub-block of 32 columns side by side: what a kernel reads together lies together.
+/// A few rows of activations at 16 bits, split into bytes: `x ≈ scale × (256 × high + low)`. Every array holds the
+/// rows of one sub-block of 32 columns side by side: what a kernel reads together lies together.
 public struct PlaneActivations {
   let columns: Int
-  /// Tokens side by side, of which a kernel may read the first few only.
-  let tokens: Int
-  /// `[columns / 32][token][high, low][32]`
+  /// Rows side by side, of which a kernel may read the first few only.
+  let rows: Int
+  /// `[columns / 32][row][high, low][32]`
   let codes: UnsafePointer<Int8>
-  /// `[columns / 32][token]`
+  /// `[columns / 32][row]`
   let scales: UnsafePointer<Float>
-  /// scale × Σ code over each 32: `[columns / 32][token]`.
+  /// scale × Σ code over each 32: `[columns / 32][row]`.
   let sums: UnsafePointer<Float>
-  /// −Σ code over each 16: `[columns / 32][token][2]`.
+  /// −Σ code over each 16: `[columns / 32][row][2]`.
   let negatives: UnsafePointer<Int32>
 
   public init(
-    columns: Int, tokens: Int, codes: UnsafePointer<Int8>, scales: UnsafePointer<Float>,
+    columns: Int, rows: Int, codes: UnsafePointer<Int8>, scales: UnsafePointer<Float>,
     sums: UnsafePointer<Float>, negatives: UnsafePointer<Int32>
   ) {
     self.columns = columns
-    self.tokens = tokens
+    self.rows = rows
     self.codes = codes
     self.scales = scales
     self.sums = sums
@@ -31,14 +31,14 @@ public struct PlaneActivations {
 /// The largest code: its high byte must fit 8 bits after rounding.
 private let reach: Float = 32512
 
-/// Quantizes the `count` floats (a multiple of 32) of one of `tokens` tokens; the addresses are that token's.
+/// Quantizes the `count` floats (a multiple of 32) of one of `rows` rows; the addresses are that row's.
 public func quantizePlanes(
-  _ x: UnsafePointer<Float>, count: Int, tokens: Int, into codes: UnsafeMutablePointer<Int8>,
+  _ x: UnsafePointer<Float>, count: Int, rows: Int, into codes: UnsafeMutablePointer<Int8>,
   scales: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>,
   negatives: UnsafeMutablePointer<Int32>
 ) {
   for block in 0..<count / 32 {
-    let at = block * tokens
+    let at = block * rows
     let first = loadFloats16(x, 32 * block), second = loadFloats16(x, 32 * block + 16)
     let largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(first), _mm512_abs_ps(second)))
     let inverse = splat512(largest > 0 ? reach / largest : 0), scale = largest / reach

@@ -27,7 +27,7 @@ extension LoRAAdapter {
         let most = members.map(\.rank).max()
       else { return nil }
       return Module(
-        name: name, count: members.count, ranks: least...most,
+        name: name, count: Set(members.map(\.tensor)).count, ranks: least...most,
         types: Set(members.flatMap { [$0.a.type.name, $0.b.type.name] }).sorted(),
         byteCount: members.reduce(0) { $0 + $1.byteCount })
     }
