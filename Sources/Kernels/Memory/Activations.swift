@@ -81,7 +81,8 @@ private final class PlaneMemory {
   func view(rows: Int) -> PlanesView {
     let floats = (memory.base + blocks * 64).assumingMemoryBound(to: Float.self)
     return PlanesView(
-      rows: rows, codes: memory.base.assumingMemoryBound(to: Int8.self), scales: floats, sums: floats + blocks,
+      rows: rows, codes: memory.base.assumingMemoryBound(to: Int8.self), scales: floats,
+      sums: floats + blocks,
       negatives: UnsafeMutableRawPointer(floats + 2 * blocks).assumingMemoryBound(to: Int32.self))
   }
 }

@@ -60,7 +60,9 @@ final class LinearTask: PoolTask {
     }
     operands.append(operand)
     outputs.append(output)
-    plan.add(operand, into: output, rows: rows, runs: runs[part.runs], threads: threads, width: input?.width ?? .many, table)
+    plan.add(
+      operand, into: output, rows: rows, runs: runs[part.runs], threads: threads,
+      width: input?.width ?? .many, table)
   }
 
   /// The plan is complete.

@@ -37,6 +37,7 @@
       addScaled: x86V3.addScaled,
       toHalves: x86V3.toHalves,
       attend: x86V3.attend,
+      mergeAttention: x86V3.mergeAttention,
       attentionScratchBytes: x86V3.attentionScratchBytes)
 
     /// Are several tokens' activations read at 16 bits, or as floats, by x86V3's kernels?
