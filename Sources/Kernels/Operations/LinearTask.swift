@@ -202,6 +202,11 @@ final class LinearTask: PoolTask {
     _ delta: LowRankDelta, _ run: DeltaRun, _ slot: Slot, _ first: Int, _ rows: Int,
     _ output: UnsafeMutablePointer<Float>, _ stride: Int, _ worker: Int
   ) {
+    if let own = delta.rows {
+      own.multiply(
+        input.dropping(tokens: run.first), tokens: run.count, first: first, count: rows, into: output,
+        stride: stride)
+    }
     if let gain = delta.gain {
       for token in 0..<run.count {
         let line = output + token * stride
