@@ -45,7 +45,7 @@ package indirect enum JSON: Equatable, Sendable {
     case .null: text += "null"
     case .bool(let value): text += value ? "true" : "false"
     case .number(let digits): text += digits
-    case .string(let value): text += "\"\(value.prefix(limit))\""
+    case .string(let value): text += Self.quoted(value.prefix(limit))
     case .array(let values):
       text += "["
       for (index, value) in values.enumerated() where text.count <= limit {
@@ -56,11 +56,32 @@ package indirect enum JSON: Equatable, Sendable {
     case .object(let keys, let values):
       text += "{"
       for (index, key) in keys.enumerated() where text.count <= limit {
-        text += "\(index > 0 ? ", " : "")\"\(key.prefix(limit))\": "
+        text += "\(index > 0 ? ", " : "")\(Self.quoted(key.prefix(limit))): "
         values[index].write(to: &text, limit: limit)
       }
       text += "}"
     }
+  }
+}
+
+extension JSON {
+  /// A text as a JSON string.
+  private static func quoted(_ text: Substring) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case "\n": result += "\\n"
+      case "\t": result += "\\t"
+      case "\r": result += "\\r"
+      case "\u{0}"..<"\u{20}":
+        let digits = String(scalar.value, radix: 16)
+        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result + "\""
   }
 }
 

@@ -69,6 +69,13 @@ import Testing
     }
   }
 
+  @Test func excerptsAreJSON() throws {
+    for text in ["\"a\\\\b\\\"c\\n\\u0001é\"", "{\"\\\\.\": [1, true, null, {}]}"] {
+      let value = try parse(text)
+      #expect(try parse(value.excerpt(1000)) == value)
+    }
+  }
+
   @Test func excerptsAreShort() throws {
     #expect(try parse("[1,{\"a\":null}]").excerpt() == "[1, {\"a\": null}]")
     #expect(try parse("[\"\(String(repeating: "x", count: 500))\"]").excerpt(20).count == 20)

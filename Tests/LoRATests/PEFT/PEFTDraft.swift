@@ -1,5 +1,6 @@
 import Foundation
 import LoRA
+import SafeTensors
 import TestSupport
 
 /// A PEFT folder to be changed and written: fields of `adapter_config.json` as JSON texts, and tensors.
@@ -50,6 +51,28 @@ struct PEFTDraft {
       try Data(configuration.utf8).write(to: folder.appendingPathComponent("adapter_config.json"))
       try Data(weights.bytes()).write(to: folder.appendingPathComponent("adapter_model.safetensors"))
       return try body(folder.path)
+    }
+  }
+}
+
+extension PEFTDraft {
+  /// A folder as it lies on disk, float32 tensors.
+  init(folder: String) throws {
+    let text = try Data(contentsOf: URL(fileURLWithPath: folder + "/adapter_config.json"))
+    let root = try JSON.parse(Array(text))
+    for (key, value) in root.members ?? [] { self[key] = value.excerpt(100_000) }
+    let file = try SafeTensorsFile.open(folder + "/adapter_model.safetensors")
+    weights.tensors = file.tensors.map { tensor in
+      .init(tensor.name, type: tensor.type.rawValue, tensor.shape, Array(file.bytes(of: tensor)))
+    }
+  }
+
+  /// Changes the values of float32 tensors in place.
+  mutating func edit(_ body: (_ name: String, _ shape: [Int], _ values: inout [Float]) -> Void) {
+    for (index, tensor) in weights.tensors.enumerated() {
+      var values = tensor.floats
+      body(tensor.name, tensor.shape, &values)
+      weights.tensors[index] = .init(tensor.name, tensor.shape, values)
     }
   }
 }
