@@ -7,9 +7,13 @@ import PackageDescription
   let instructionSetTargets: [Target] = [
     .target(
       name: "KernelsX86V3", dependencies: ["CProcessor"],
-      swiftSettings: [.unsafeFlags(["-Xcc", "-march=x86-64-v3", "-Ounchecked"])])
+      swiftSettings: [.unsafeFlags(["-Xcc", "-march=x86-64-v3", "-Ounchecked"])]),
+    // Formats and panels are links to those of KernelsX86V3: the same source for wider registers.
+    .target(
+      name: "KernelsX86V4", dependencies: ["CProcessor"],
+      swiftSettings: [.unsafeFlags(["-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512vnni", "-Ounchecked"])]),
   ]
-  let instructionSetDependencies: [Target.Dependency] = ["KernelsX86V3"]
+  let instructionSetDependencies: [Target.Dependency] = ["KernelsX86V3", "KernelsX86V4"]
 #else
   let instructionSetTargets: [Target] = []
   let instructionSetDependencies: [Target.Dependency] = []

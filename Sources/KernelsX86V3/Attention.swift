@@ -2,269 +2,242 @@ import _Builtin_intrinsics.intel
 
 // Attention of the query heads that share one key/value head, blocked over positions with an online softmax:
 // the scores are never stored beyond one block. Source: Milakov & Gimelshein 2018; Dao et al. 2022 (FlashAttention).
+// A range of positions may be done alone and merged with others after (Dao et al. 2023, "Flash-Decoding").
 
-/// Positions in one block.
-private let blockPositions = 64
+/// Rows (tokens × heads) up to which dot products straight over the cache cost less than unpacking panels.
+private let fewRows = 8
+/// Positions in one block: for few rows, keys and values that stay in the first-level cache between the heads; for
+/// many, as many as make the sums of a tile worth loading and storing.
+private let fewRowsBlock = 64
+private let panelBlock = 128
 
 /// Bytes of scratch that `attend` needs for `rows` rows (tokens × heads) of `headSize` values.
 public func attentionScratchBytes(rows: Int, headSize: Int) -> Int {
-  let paddedHead = (headSize + 15) & ~15
-  // queries, results, scores, key panel, value panel, running maxima and sums
-  let floats = rows * (2 * paddedHead + blockPositions + 2) + 2 * blockPositions * paddedHead + 256
+  let width = paddedHead(headSize), rows = paddedRows(rows)
+  // queries, results, scores, key panels, value panels, running maxima and sums
+  let floats = rows * (2 * width + panelBlock + 2) + 2 * panelBlock * width
   return 4 * floats
 }
 
+private func paddedHead(_ headSize: Int) -> Int { (headSize + 15) & ~15 }
+
+private func paddedRows(_ rows: Int) -> Int { (rows + rowsPerTile - 1) / rowsPerTile * rowsPerTile }
+
 /// Row `token × heads + head` of `q` and `out` is at `token × stride + head × headSize`; it sees the positions
-/// `firsts[token] ..< limits[token]` of `keys` and `values` (`[position][headSize]`, half precision or float). A row
-/// that sees nothing gives 0.
+/// `firsts[token] ..< limits[token]` of `keys` and `values` (`[position][headSize]`, half precision or float), of
+/// which `begin ..< end` are taken. A row that sees none of them gives 0.
 ///
-/// Every position from the first to the last that any row sees is read and must have been written with finite numbers:
-/// a row that does not see it gives it weight 0. Nothing else is read, so the rest may be uninitialized.
+/// Without `partials`, `out` receives the weighted means. With it, `out` is untouched and row `r` leaves at
+/// `partials + r × (headSize + 2)` Σ 2^(s − m) v, then m, the largest of its scores (in units of ln 2), and
+/// Σ 2^(s − m), for `mergeAttention`.
+///
+/// Every position of `begin ..< end` from the first to the last that any row sees is read and must have been written
+/// with finite numbers: a row that does not see it gives it weight 0. Nothing else is read, so the rest may be
+/// uninitialized.
 ///
 /// Scores are multiplied by `scale` and, if `softcap` > 0, squashed to `softcap × tanh(score / softcap)`.
 public func attend(
   q: UnsafePointer<Float>, out: UnsafeMutablePointer<Float>, stride: Int, tokens: Int, heads: Int,
-  headSize: Int,
-  keys: UnsafeRawPointer, values: UnsafeRawPointer, areHalves: Bool, firsts: UnsafePointer<Int32>,
-  limits: UnsafePointer<Int32>, scale: Float, softcap: Float, scratch: UnsafeMutableRawPointer
+  headSize: Int, keys: UnsafeRawPointer, values: UnsafeRawPointer, areHalves: Bool,
+  firsts: UnsafePointer<Int32>, limits: UnsafePointer<Int32>, begin: Int, end: Int, scale: Float,
+  softcap: Float, partials: UnsafeMutablePointer<Float>?, scratch: UnsafeMutableRawPointer
 ) {
-  if areHalves {
-    attend(
-      F16Format.self, q, out, stride, tokens, heads, headSize, keys, values, firsts, limits, scale, softcap,
-      scratch)
-  } else {
-    attend(
-      F32Format.self, q, out, stride, tokens, heads, headSize, keys, values, firsts, limits, scale, softcap,
-      scratch)
+  let rows = AttentionRows(
+    q: q, out: out, stride: stride, tokens: tokens, heads: heads, headSize: headSize, firsts: firsts,
+    limits: limits, begin: begin, end: end)
+  switch (areHalves, rows.count > fewRows) {
+  case (true, false):
+    attendFew(F16Format.self, rows, keys, values, scale, softcap, partials, scratch)
+  case (true, true):
+    attendMany(F16Format.self, rows, keys, values, scale, softcap, partials, scratch)
+  case (false, false):
+    attendFew(F32Format.self, rows, keys, values, scale, softcap, partials, scratch)
+  case (false, true):
+    attendMany(F32Format.self, rows, keys, values, scale, softcap, partials, scratch)
   }
 }
 
-@inline(__always)
-private func attend<F: FloatFormat>(
-  _ format: F.Type, _ q: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, _ stride: Int,
-  _ tokens: Int,
-  _ heads: Int, _ headSize: Int, _ keys: UnsafeRawPointer, _ values: UnsafeRawPointer,
-  _ firsts: UnsafePointer<Int32>, _ limits: UnsafePointer<Int32>, _ scale: Float, _ softcap: Float,
+/// The rows of one call, where they are and what they see.
+struct AttentionRows {
+  let q: UnsafePointer<Float>
+  let out: UnsafeMutablePointer<Float>
+  let stride: Int
+  let tokens: Int
+  let heads: Int
+  let headSize: Int
+  let firsts: UnsafePointer<Int32>
+  let limits: UnsafePointer<Int32>
+  let begin: Int
+  let end: Int
+
+  var count: Int { tokens * heads }
+
+  /// The positions that any row sees.
+  var visible: Range<Int> {
+    var first = end, last = begin
+    for token in 0..<tokens where firsts[token] < limits[token] {
+      first = min(first, max(begin, Int(firsts[token])))
+      last = max(last, min(end, Int(limits[token])))
+    }
+    return first..<max(first, last)
+  }
+}
+
+/// Dot products of each row with the keys as they are stored.
+@inline(never)
+private func attendFew<F: FloatFormat>(
+  _ format: F.Type, _ rows: AttentionRows, _ keys: UnsafeRawPointer, _ values: UnsafeRawPointer,
+  _ scale: Float, _ softcap: Float, _ partials: UnsafeMutablePointer<Float>?,
   _ scratch: UnsafeMutableRawPointer
 ) {
-  let rows = tokens * heads
-  let padded = (headSize + 15) & ~15
-  let block = blockPositions
-  var next = scratch.assumingMemoryBound(to: Float.self)
-  func take(_ count: Int) -> UnsafeMutablePointer<Float> {
-    defer { next += count }
-    return next
+  let headSize = rows.headSize, rowBytes = headSize * F.bytes
+  let state = AttentionState(rows, block: fewRowsBlock, softcap: softcap, scratch)
+  state.begin(scale: scale)
+  let range = rows.visible
+  var position = range.lowerBound
+  while position < range.upperBound {
+    // Blocks begin at multiples of their size, whatever the first position is.
+    let count = min(fewRowsBlock - position % fewRowsBlock, range.upperBound - position)
+    let keyBlock = keys + position * rowBytes, valueBlock = values + position * rowBytes
+    scoreRows(
+      format, keyBlock, valueBlock, count: count, headSize: headSize, state.queries, stride: state.width,
+      rows: rows.count, into: state.scores, scoreStride: fewRowsBlock)
+    state.weigh(position: position, count: count)
+    addWeightedRows(
+      format, valueBlock, count: count, headSize: headSize, state.scores, scoreStride: fewRowsBlock,
+      rows: rows.count, to: state.results, stride: state.width)
+    position += count
   }
-  let queries = take(rows * padded), results = take(rows * padded)
-  let scores = take(rows * block)
-  let keyPanel = take(block * padded), valuePanel = take(block * padded)
-  let maxima = take(rows), sums = take(rows)
+  state.finish(partials)
+}
 
-  var begin = Int32.max, end: Int32 = 0
-  for token in 0..<tokens {
-    if firsts[token] < limits[token] {
-      begin = min(begin, firsts[token])
-      end = max(end, limits[token])
+/// Blocks of keys and values unpacked to panels that all rows share.
+@inline(never)
+private func attendMany<F: FloatFormat>(
+  _ format: F.Type, _ rows: AttentionRows, _ keys: UnsafeRawPointer, _ values: UnsafeRawPointer,
+  _ scale: Float, _ softcap: Float, _ partials: UnsafeMutablePointer<Float>?,
+  _ scratch: UnsafeMutableRawPointer
+) {
+  let headSize = rows.headSize, rowBytes = headSize * F.bytes
+  let state = AttentionState(rows, block: panelBlock, softcap: softcap, scratch)
+  state.begin(scale: scale)
+  let width = state.width
+  let keyPanel = state.scratchEnd, valuePanel = state.scratchEnd + panelBlock * width
+  let range = rows.visible
+  var position = range.lowerBound
+  while position < range.upperBound {
+    let count = min(panelBlock - position % panelBlock, range.upperBound - position)
+    packKeys(format, keys + position * rowBytes, count: count, headSize: headSize, into: keyPanel)
+    for panel in 0..<(count + 15) / 16 {
+      multiplyTiles(
+        keyPanel + panel * 16 * headSize, headSize, state.queries, xStride: width, rows: state.paddedCount,
+        state.scores + panel * 16, stride: panelBlock, adding: false)
     }
-    for head in 0..<heads {
-      let row = token * heads + head
-      let source = q + token * stride + head * headSize
-      for i in 0..<headSize { queries[row * padded + i] = source[i] * scale }
+    state.weigh(position: position, count: count)
+    packValues(format, values + position * rowBytes, count: count, headSize: headSize, into: valuePanel)
+    for chunk in 0..<width / 16 {
+      multiplyTiles(
+        valuePanel + chunk * 16 * count, count, state.scores, xStride: panelBlock, rows: state.paddedCount,
+        state.results + chunk * 16, stride: width, adding: true)
+    }
+    position += count
+  }
+  state.finish(partials)
+}
+
+/// Queries, results, scores of one block, running maxima and sums of a call's rows, in scratch memory.
+struct AttentionState {
+  let rows: AttentionRows
+  let softcap: Float
+  /// Row strides in floats: of `queries` and `results`, and of `scores`.
+  let width: Int
+  let block: Int
+  /// Whole tiles; the rows beyond `rows.count` are 0.
+  let paddedCount: Int
+  let queries: UnsafeMutablePointer<Float>
+  let results: UnsafeMutablePointer<Float>
+  let scores: UnsafeMutablePointer<Float>
+  let maxima: UnsafeMutablePointer<Float>
+  let sums: UnsafeMutablePointer<Float>
+  let scratchEnd: UnsafeMutablePointer<Float>
+
+  init(_ rows: AttentionRows, block: Int, softcap: Float, _ scratch: UnsafeMutableRawPointer) {
+    self.rows = rows
+    self.softcap = softcap
+    self.block = block
+    width = paddedHead(rows.headSize)
+    paddedCount = paddedRows(rows.count)
+    queries = scratch.assumingMemoryBound(to: Float.self)
+    results = queries + paddedCount * width
+    scores = results + paddedCount * width
+    maxima = scores + paddedCount * block
+    sums = maxima + paddedCount
+    scratchEnd = sums + paddedCount
+  }
+
+  /// Scores come out in units of ln 2, so that weights are powers of two: the factor goes into the queries. Where they
+  /// are squashed, in units that make tanh a power of two.
+  func begin(scale: Float) {
+    let factor = softcap > 0 ? scale * 2 * log2e / softcap : scale * log2e
+    for token in 0..<rows.tokens {
+      for head in 0..<rows.heads {
+        let source = rows.q + token * rows.stride + head * rows.headSize
+        let target = queries + (token * rows.heads + head) * width
+        for i in 0..<rows.headSize { target[i] = source[i] * factor }
+        for i in rows.headSize..<width { target[i] = 0 }
+      }
+    }
+    for i in rows.count * width..<paddedCount * width { queries[i] = 0 }
+    for i in 0..<paddedCount * width { results[i] = 0 }
+    for i in rows.count * block..<paddedCount * block { scores[i] = 0 }
+    for row in 0..<rows.count {
       maxima[row] = -.infinity
       sums[row] = 0
     }
   }
-  for i in 0..<rows * padded { results[i] = 0 }
 
-  // With few rows, unpacking a panel costs more than it saves: dot products straight over the cache.
-  let usesPanels = rows > 8
-  var position = Int(begin)
-  while position < Int(end) {
-    let count = min(block, Int(end) - position)
-    let keyBlock = keys + position * headSize * F.bytes
-    let valueBlock = values + position * headSize * F.bytes
-    if usesPanels {
-      for panel in 0..<(count + 15) / 16 {
-        let inPanel = min(16, count - panel * 16)
-        packPanel(
-          format, keyBlock + panel * 16 * headSize * F.bytes, rowBytes: headSize * F.bytes, rows: inPanel,
-          first: 0,
-          count: headSize, into: keyPanel)
-        multiplyPanel(
-          keyPanel, headSize, queries, xStride: padded, tokens: rows, scores + panel * 16, stride: block,
-          rows: 16,
-          adding: false)
-      }
-    } else {
-      for row in 0..<rows {
-        dotRows(
-          format, keyBlock, count: count, headSize: headSize, queries + row * padded,
-          into: scores + row * block)
-      }
-    }
-    for row in 0..<rows {
-      let token = row / heads
-      let visible = min(count, max(0, Int(limits[token]) - position))
-      let hidden = min(visible, max(0, Int(firsts[token]) - position))
-      let line = scores + row * block
-      if softcap > 0 { squash(line, count: visible, softcap) }
-      var i = 0
-      while i < hidden {
-        line[i] = -.infinity
-        i += 1
-      }
-      let largest = max(maxima[row], maximum(line, count: visible))
-      if visible <= hidden || largest == -.infinity {
-        for i in 0..<count { line[i] = 0 }
-        continue
-      }
-      let correction = maxima[row] == -.infinity ? 0 : exponential(splat(maxima[row] - largest))[0]
-      i = 0
-      while i < hidden {
-        line[i] = -1e30
-        i += 1
-      }
-      let sum = exponentials(line, count: visible, minus: largest)
-      i = 0
-      while i < hidden {
-        line[i] = 0
-        i += 1
-      }
-      i = visible
-      while i < count {
-        line[i] = 0
-        i += 1
-      }
-      sums[row] = sums[row] * correction + sum
-      if maxima[row] != largest {
-        var d = 0
-        let result = results + row * padded
-        while d < padded {
-          store(loadFloats(result, d) * splat(correction), result, d)
-          d += 8
-        }
-      }
-      maxima[row] = largest
-    }
-    if usesPanels {
-      for chunk in 0..<padded / 16 {
-        let width = min(16, headSize - chunk * 16)
-        for p in 0..<count {
-          let source = valueBlock + p * headSize * F.bytes
-          if width == 16 {
-            store(F.load8(source, chunk * 16), valuePanel, p * 16)
-            store(F.load8(source, chunk * 16 + 8), valuePanel, p * 16 + 8)
-          } else {
-            for i in 0..<16 { valuePanel[p * 16 + i] = i < width ? F.load1(source, chunk * 16 + i) : 0 }
+  /// Turns the scores of a block into weights relative to each row's largest score so far; rescales what the rows hold
+  /// where that has grown.
+  func weigh(position: Int, count: Int) {
+    var row = 0
+    for token in 0..<rows.tokens {
+      let visible = min(count, max(0, Int(rows.limits[token]) - position))
+      let hidden = min(visible, max(0, Int(rows.firsts[token]) - position))
+      for _ in 0..<rows.heads {
+        let line = scores + row * block
+        if softcap > 0 { squash(line, count: count, softcap) }
+        let correction = softmax(
+          line, hidden: hidden, visible: visible, count: count, maximum: &maxima[row], sum: &sums[row])
+        if correction != 1 {
+          let result = results + row * width
+          var i = 0
+          while i < width {
+            store(loadFloats(result, i) * splat(correction), result, i)
+            i += 8
           }
         }
-        multiplyPanel(
-          valuePanel, count, scores, xStride: block, tokens: rows, results + chunk * 16, stride: padded,
-          rows: 16,
-          adding: true)
-      }
-    } else {
-      for row in 0..<rows {
-        addWeighted(
-          format, valueBlock, count: count, headSize: headSize, scores + row * block,
-          to: results + row * padded)
+        row += 1
       }
     }
-    position += block
   }
-  for token in 0..<tokens {
-    for head in 0..<heads {
-      let row = token * heads + head
-      let inverse = sums[row] > 0 ? 1 / sums[row] : 0
-      let target = out + token * stride + head * headSize
-      for i in 0..<headSize { target[i] = results[row * padded + i] * inverse }
-    }
-  }
-}
 
-/// `scores[p] = keys[p] · query`, four positions at a time.
-@inline(__always)
-private func dotRows<F: FloatFormat>(
-  _ format: F.Type, _ keys: UnsafeRawPointer, count: Int, headSize: Int, _ query: UnsafePointer<Float>,
-  into scores: UnsafeMutablePointer<Float>
-) {
-  let rowBytes = headSize * F.bytes
-  let whole = headSize & ~7
-  var p = 0
-  while p < count {
-    let k0 = keys + p * rowBytes
-    let k1 = keys + min(p + 1, count - 1) * rowBytes
-    let k2 = keys + min(p + 2, count - 1) * rowBytes
-    let k3 = keys + min(p + 3, count - 1) * rowBytes
-    var a = splat(0), b = splat(0), c = splat(0), d = splat(0)
-    var i = 0
-    while i < whole {
-      let x = loadFloats(query, i)
-      a = fma(F.load8(k0, i), x, a)
-      b = fma(F.load8(k1, i), x, b)
-      c = fma(F.load8(k2, i), x, c)
-      d = fma(F.load8(k3, i), x, d)
-      i += 8
+  func finish(_ partials: UnsafeMutablePointer<Float>?) {
+    let n = rows.headSize
+    for token in 0..<rows.tokens {
+      for head in 0..<rows.heads {
+        let row = token * rows.heads + head
+        let result = results + row * width
+        if let partials {
+          let target = partials + row * (n + 2)
+          for i in 0..<n { target[i] = result[i] }
+          target[n] = maxima[row]
+          target[n + 1] = sums[row]
+        } else {
+          let inverse = sums[row] > 0 ? 1 / sums[row] : 0
+          let target = rows.out + token * rows.stride + head * n
+          for i in 0..<n { target[i] = result[i] * inverse }
+        }
+      }
     }
-    let pairs = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d))
-    var sums = pairs.lowHalf + pairs.highHalf
-    while i < headSize {
-      sums += SIMD4(F.load1(k0, i), F.load1(k1, i), F.load1(k2, i), F.load1(k3, i)) * query[i]
-      i += 1
-    }
-    for j in 0..<min(4, count - p) { scores[p + j] = sums[j] }
-    p += 4
-  }
-}
-
-/// `result += Σ weights[p] × values[p]`.
-@inline(__always)
-private func addWeighted<F: FloatFormat>(
-  _ format: F.Type, _ values: UnsafeRawPointer, count: Int, headSize: Int, _ weights: UnsafePointer<Float>,
-  to result: UnsafeMutablePointer<Float>
-) {
-  let rowBytes = headSize * F.bytes
-  var i = 0
-  // 32 values of the head stay in registers while every position passes.
-  while i + 32 <= headSize {
-    var a = loadFloats(result, i), b = loadFloats(result, i + 8)
-    var c = loadFloats(result, i + 16), d = loadFloats(result, i + 24)
-    for p in 0..<count {
-      let w = splat(weights[p]), v = values + p * rowBytes
-      a = fma(F.load8(v, i), w, a)
-      b = fma(F.load8(v, i + 8), w, b)
-      c = fma(F.load8(v, i + 16), w, c)
-      d = fma(F.load8(v, i + 24), w, d)
-    }
-    store(a, result, i)
-    store(b, result, i + 8)
-    store(c, result, i + 16)
-    store(d, result, i + 24)
-    i += 32
-  }
-  while i + 8 <= headSize {
-    var a = loadFloats(result, i)
-    for p in 0..<count { a = fma(F.load8(values + p * rowBytes, i), splat(weights[p]), a) }
-    store(a, result, i)
-    i += 8
-  }
-  while i < headSize {
-    for p in 0..<count { result[i] += weights[p] * F.load1(values + p * rowBytes, i) }
-    i += 1
-  }
-}
-
-/// `x = softcap × tanh(x / softcap)`, with tanh from e^(2x).
-@inline(__always)
-private func squash(_ x: UnsafeMutablePointer<Float>, count: Int, _ softcap: Float) {
-  var i = 0
-  while i < count {
-    let lanes = min(8, count - i)
-    var v = splat(0)
-    for j in 0..<lanes { v[j] = x[i + j] }
-    let e = exponential(v * splat(2 / softcap))
-    let squashed = splat(softcap) * (splat(1) - splat(2) / (e + splat(1)))
-    for j in 0..<lanes { x[i + j] = squashed[j] }
-    i += 8
   }
 }

@@ -1,6 +1,6 @@
 import _Builtin_intrinsics.intel
 
-/// A block format seen as integer codes: `w[i] = scale[group] × code[i] + offset[group]`.
+/// A block format seen as integer codes: `w[i] = scale[group] × (code[i] − codeBias) + offset[group]`.
 ///
 /// Every quantized format fits this view; the kernels are generic over it and are specialised for each format
 /// at compile time. A *sub-block* is 32 consecutive weights; a *group* is what shares a scale: 32 weights, or
@@ -14,6 +14,8 @@ protocol CodeFormat {
   /// Codes are signed bytes using the whole range; otherwise they are in `0...maximumCode`.
   static var signedCodes: Bool { get }
   static var maximumCode: Int { get }
+  /// What stands for 0 in formats without offsets.
+  static var codeBias: Int { get }
   static var hasOffset: Bool { get }
 
   /// The 32 codes of sub-block `index`, one byte each, in order. What prefill unpacks panels from.
@@ -35,11 +37,23 @@ protocol CodeFormat {
 extension CodeFormat {
   static var groupsOf16: Bool { false }
   static var signedCodes: Bool { false }
-  static var hasOffset: Bool { true }
+  static var codeBias: Int { 0 }
+  static var hasOffset: Bool { false }
   static func upperScales(_ block: UnsafeRawPointer) -> F256 { splat(0) }
   static func offsets(_ block: UnsafeRawPointer) -> F256 { splat(0) }
   static func upperOffsets(_ block: UnsafeRawPointer) -> F256 { splat(0) }
   static var subBlocksPerBlock: Int { weightsPerBlock / 32 }
+
+  // What is added to `scale × code` where codes are read as they are.
+  @inline(__always) static func groupOffsets(_ b: UnsafeRawPointer) -> F256 {
+    hasOffset ? offsets(b) : scales(b) * Float(-codeBias)
+  }
+  @inline(__always) static func upperGroupOffsets(_ b: UnsafeRawPointer) -> F256 {
+    hasOffset ? upperOffsets(b) : upperScales(b) * Float(-codeBias)
+  }
+  @inline(__always) static func groupOffsetsOfEight(_ b: UnsafeRawPointer) -> F256 {
+    hasOffset ? offsetsOfEight(b) : scalesOfEight(b) * Float(-codeBias)
+  }
 
   @inline(__always) static func forEachSubBlock(_ block: UnsafeRawPointer, _ body: (Int, I256, I256) -> Void)
   {

@@ -14,10 +14,11 @@ func matMulTile<F: CodeFormat>(
   let subBlocks = columns / 32
   let groups = F.groupsOf16 ? 2 : 1
   let sums = F.groupsOf16 ? sums16 : sums32
+  let kind = F.signedCodes ? PanelCodes.signed16 : .unsigned8
   var first = 0
   while first < subBlocks {
     let count = min(Panel.subBlocks, subBlocks - first)
-    packPanel(format, w, rowBytes: rowBytes, rows: rows, first: first, count: count, into: panel)
+    packPanel(format, w, rowBytes: rowBytes, rows: rows, first: first, count: count, as: kind, into: panel)
     @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
       var tile = TileSums<Tokens>()
       if F.signedCodes {
@@ -28,7 +29,7 @@ func matMulTile<F: CodeFormat>(
           centers: centers + token * subBlocks + first,
           groupStride: subBlocks, sumStride: subBlocks * groups)
         multiply16(format, panel, count, x, &tile)
-        if F.hasOffset { addOffsets(panel, groups: count * groups, x, &tile) }
+        if F.needsOffsets(kind) { addOffsets(panel, groups: count * groups, x, &tile) }
       } else {
         let x = ActivationRows<Int8>(
           codes: q8 + token * columns + first * 32, codeStride: columns,
@@ -37,7 +38,7 @@ func matMulTile<F: CodeFormat>(
           centers: centers + token * subBlocks + first,
           groupStride: subBlocks, sumStride: subBlocks * groups)
         multiply8(format, panel, count, x, &tile)
-        if F.hasOffset { addOffsets(panel, groups: count * groups, x, &tile) }
+        if F.needsOffsets(kind) { addOffsets(panel, groups: count * groups, x, &tile) }
         addCenters(panel, count, x, &tile)
       }
       tile.write(y + token * stride, stride: stride, rows: rows, adding: first > 0)

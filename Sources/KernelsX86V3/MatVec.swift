@@ -44,9 +44,9 @@ private func scaleRow<F: CodeFormat>(
       let b = row + block * F.bytesPerBlock
       let xScales = loadFloats(x.scales, 8 * block)
       if F.groupsOf16 {
-        if F.hasOffset {
-          offset = fma(F.offsets(b), loadFloats(x.sums16, 16 * block), offset)
-          offset = fma(F.upperOffsets(b), loadFloats(x.sums16, 16 * block + 8), offset)
+        if F.needsOffsets(.unsigned8) {
+          offset = fma(F.groupOffsets(b), loadFloats(x.sums16, 16 * block), offset)
+          offset = fma(F.upperGroupOffsets(b), loadFloats(x.sums16, 16 * block + 8), offset)
         }
         // Each sub-block's activation scale twice: its two groups of 16 have scales of their own.
         let low = _mm256_unpacklo_ps(xScales, xScales), high = _mm256_unpackhi_ps(xScales, xScales)
@@ -54,7 +54,9 @@ private func scaleRow<F: CodeFormat>(
         store(
           F.upperScales(b) * F256(lowHalf: low.highHalf, highHalf: high.highHalf), factors, 16 * block + 8)
       } else {
-        if F.hasOffset { offset = fma(F.offsets(b), loadFloats(x.sums32, 8 * block), offset) }
+        if F.needsOffsets(.unsigned8) {
+          offset = fma(F.groupOffsets(b), loadFloats(x.sums32, 8 * block), offset)
+        }
         store(F.scales(b) * xScales, factors, 8 * block)
       }
     }
@@ -64,13 +66,15 @@ private func scaleRow<F: CodeFormat>(
   while block + 8 <= blocks {
     let b = row + block * F.bytesPerBlock
     store(F.scalesOfEight(b) * loadFloats(x.scales, block), factors, block)
-    if F.hasOffset { offset = fma(F.offsetsOfEight(b), loadFloats(x.sums32, block), offset) }
+    if F.needsOffsets(.unsigned8) {
+      offset = fma(F.groupOffsetsOfEight(b), loadFloats(x.sums32, block), offset)
+    }
     block += 8
   }
   while block < blocks {
     let b = row + block * F.bytesPerBlock
     factors[block] = F.scales(b)[0] * x.scales[block]
-    if F.hasOffset { offset[0] += F.offsets(b)[0] * x.sums32[block] }
+    if F.needsOffsets(.unsigned8) { offset[0] += F.groupOffsets(b)[0] * x.sums32[block] }
     block += 1
   }
   return offset

@@ -49,7 +49,7 @@ func multiply8<F: CodeFormat, let Tokens: Int>(
         var part0 = InlineArray<Tokens, I256>(repeating: _mm256_setzero_si256())
         var part1 = InlineArray<Tokens, I256>(repeating: _mm256_setzero_si256())
         for i in 0..<run {
-          let w0 = load256(codes, (k + i) * 32), w1 = load256(codes, 256 + (k + i) * 32)
+          let w0 = load256(codes, (k + i) * 64), w1 = load256(codes, (k + i) * 64 + 32)
           for t in 0..<Tokens {
             let xb = broadcast32(x.codes + t * x.codeStride + sub * 32 + (k + i) * 4)
             part0[t] = _mm256_add_epi16(part0[t], _mm256_maddubs_epi16(w0, xb))
@@ -82,7 +82,7 @@ func multiply16<F: CodeFormat, let Tokens: Int>(
     var lanes0 = InlineArray<Tokens, I256>(repeating: _mm256_setzero_si256())
     var lanes1 = InlineArray<Tokens, I256>(repeating: _mm256_setzero_si256())
     for k in 0..<16 {
-      let w0 = load256(codes, k * 32), w1 = load256(codes, 512 + k * 32)
+      let w0 = load256(codes, k * 64), w1 = load256(codes, k * 64 + 32)
       for t in 0..<Tokens {
         let xb = broadcast32(x.codes + t * x.codeStride + sub * 32 + k * 2)
         lanes0[t] = _mm256_add_epi32(lanes0[t], _mm256_madd_epi16(w0, xb))

@@ -13,9 +13,26 @@ enum Panel {
   static var scratchBytes: Int { subBlocks * (1024 + 6 * 64) }
 }
 
+/// How a panel holds codes.
+enum PanelCodes {
+  /// As the format has them, `0...maximumCode`; `codeBias` becomes an offset.
+  case unsigned8
+  /// `code − codeBias`, so that only formats with minima of their own have offsets.
+  case signed8
+  /// Signed codes that use all eight bits, with room for sums.
+  case signed16
+}
+
+extension CodeFormat {
+  /// Does a panel, or a row read for decoding, have offsets beside its scales?
+  @inline(__always) static func needsOffsets(_ codes: PanelCodes) -> Bool {
+    hasOffset || (codes == .unsigned8 && codeBias != 0)
+  }
+}
+
 /// One panel in a worker's scratch memory.
 struct PanelView {
-  /// 8-bit: `[subBlock][half of the rows][k / 4][row][k % 4]`; 16-bit: `[subBlock][half][pair][row][2]`.
+  /// 8-bit: `[subBlock][k / 4][row][k % 4]`; 16-bit: `[subBlock][even, odd][pair][row][2]`.
   let codes: UnsafeMutableRawPointer
   /// `[subBlock][group][row]`
   let scales: UnsafeMutablePointer<Float>
@@ -32,24 +49,25 @@ struct PanelView {
   }
 }
 
+/// Stores half of the rows' units, 16 rows apart.
 @inline(__always) private func store8(
   _ r: (I256, I256, I256, I256, I256, I256, I256, I256), _ p: UnsafeMutableRawPointer
 ) {
   p.storeBytes(of: r.0, as: I256.self)
-  p.storeBytes(of: r.1, toByteOffset: 32, as: I256.self)
-  p.storeBytes(of: r.2, toByteOffset: 64, as: I256.self)
-  p.storeBytes(of: r.3, toByteOffset: 96, as: I256.self)
-  p.storeBytes(of: r.4, toByteOffset: 128, as: I256.self)
-  p.storeBytes(of: r.5, toByteOffset: 160, as: I256.self)
-  p.storeBytes(of: r.6, toByteOffset: 192, as: I256.self)
-  p.storeBytes(of: r.7, toByteOffset: 224, as: I256.self)
+  p.storeBytes(of: r.1, toByteOffset: 64, as: I256.self)
+  p.storeBytes(of: r.2, toByteOffset: 128, as: I256.self)
+  p.storeBytes(of: r.3, toByteOffset: 192, as: I256.self)
+  p.storeBytes(of: r.4, toByteOffset: 256, as: I256.self)
+  p.storeBytes(of: r.5, toByteOffset: 320, as: I256.self)
+  p.storeBytes(of: r.6, toByteOffset: 384, as: I256.self)
+  p.storeBytes(of: r.7, toByteOffset: 448, as: I256.self)
 }
 
 /// Unpacks sub-blocks `first ..< first + count` of 16 rows. Rows past `rows` repeat the last one.
 @inline(__always)
 func packPanel<F: CodeFormat>(
   _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, first: Int, count: Int,
-  into panel: PanelView
+  as kind: PanelCodes, into panel: PanelView
 ) {
   let perBlock = F.subBlocksPerBlock
   let firstBlock = first / perBlock, blocks = (count + perBlock - 1) / perBlock
@@ -62,22 +80,25 @@ func packPanel<F: CodeFormat>(
     for block in 0..<blocks {
       let at = block * F.bytesPerBlock
       for j in 0..<perBlock {
-        let c0 = F.codes(p0 + at, j), c1 = F.codes(p1 + at, j), c2 = F.codes(p2 + at, j)
-        let c3 = F.codes(p3 + at, j), c4 = F.codes(p4 + at, j), c5 = F.codes(p5 + at, j)
-        let c6 = F.codes(p6 + at, j), c7 = F.codes(p7 + at, j)
+        @inline(__always) func codes(_ p: UnsafeRawPointer) -> I256 {
+          let c = F.codes(p + at, j)
+          return kind == .signed8 && F.codeBias != 0 ? _mm256_sub_epi8(c, splat8(Int8(F.codeBias))) : c
+        }
+        let c0 = codes(p0), c1 = codes(p1), c2 = codes(p2), c3 = codes(p3)
+        let c4 = codes(p4), c5 = codes(p5), c6 = codes(p6), c7 = codes(p7)
         let sub = block * perBlock + j
-        if F.signedCodes {
-          let target = panel.codes + sub * 1024 + half * 512
+        if kind == .signed16 {
+          let target = panel.codes + sub * 1024 + half * 32
           @inline(__always) func even(_ c: I256) -> I256 { _mm256_srai_epi16(_mm256_slli_epi16(c, 8), 8) }
           @inline(__always) func odd(_ c: I256) -> I256 { _mm256_srai_epi16(c, 8) }
           store8(
             transpose8(even(c0), even(c1), even(c2), even(c3), even(c4), even(c5), even(c6), even(c7)), target
           )
           store8(
-            transpose8(odd(c0), odd(c1), odd(c2), odd(c3), odd(c4), odd(c5), odd(c6), odd(c7)), target + 256)
+            transpose8(odd(c0), odd(c1), odd(c2), odd(c3), odd(c4), odd(c5), odd(c6), odd(c7)), target + 512)
         } else {
           let t = transpose8(c0, c1, c2, c3, c4, c5, c6, c7)
-          store8(t, panel.codes + sub * 512 + half * 256)
+          store8(t, panel.codes + sub * 512 + half * 32)
           if F.groupsOf16 {
             store(codeSums(t.0, t.1, t.2, t.3), panel.totals, sub * 32 + half * 8)
             store(codeSums(t.4, t.5, t.6, t.7), panel.totals, sub * 32 + 16 + half * 8)
@@ -91,14 +112,14 @@ func packPanel<F: CodeFormat>(
       packFactors(
         F.self, block, half, panel.scales,
         (p0 + at, p1 + at, p2 + at, p3 + at, p4 + at, p5 + at, p6 + at, p7 + at), offsets: false)
-      if F.hasOffset {
+      if F.needsOffsets(kind) {
         packFactors(
           F.self, block, half, panel.offsets,
           (p0 + at, p1 + at, p2 + at, p3 + at, p4 + at, p5 + at, p6 + at, p7 + at), offsets: true)
       }
     }
   }
-  if !F.signedCodes { finishTotals(format, panel, blocks * perBlock) }
+  if kind != .signed16 { finishTotals(format, panel, blocks * perBlock, offsets: F.needsOffsets(kind)) }
 }
 
 /// Stores eight rows' values of eight columns, 16 rows apart: half of a float panel's columns.
@@ -115,18 +136,20 @@ func packPanel<F: CodeFormat>(
   store(floats(t.7), out, 112)
 }
 
-/// Σ of 16 codes of each of eight rows, given four codes a row in each register. Bound: 4 × 2 × 63 fits 16 bits.
+/// Σ of 16 codes of each of eight rows, given four codes a row in each register. Bound: 4 × 2 × 128 fits 16 bits.
 @inline(__always) private func codeSums(_ a: I256, _ b: I256, _ c: I256, _ d: I256) -> F256 {
   let ones = splat8(1)
   let pairs = _mm256_add_epi16(
-    _mm256_add_epi16(_mm256_maddubs_epi16(a, ones), _mm256_maddubs_epi16(b, ones)),
-    _mm256_add_epi16(_mm256_maddubs_epi16(c, ones), _mm256_maddubs_epi16(d, ones)))
+    _mm256_add_epi16(_mm256_maddubs_epi16(ones, a), _mm256_maddubs_epi16(ones, b)),
+    _mm256_add_epi16(_mm256_maddubs_epi16(ones, c), _mm256_maddubs_epi16(ones, d)))
   return toFloat(_mm256_madd_epi16(pairs, splat16(1)))
 }
 
 /// Turns sums of codes into sums of weights, once scales and offsets are in the panel.
 @inline(__always)
-private func finishTotals<F: CodeFormat>(_ format: F.Type, _ panel: PanelView, _ subBlocks: Int) {
+private func finishTotals<F: CodeFormat>(
+  _ format: F.Type, _ panel: PanelView, _ subBlocks: Int, offsets: Bool
+) {
   let groups = F.groupsOf16 ? 2 : 1
   let weights = splat(Float(32 / groups))
   for sub in 0..<subBlocks {
@@ -135,7 +158,7 @@ private func finishTotals<F: CodeFormat>(_ format: F.Type, _ panel: PanelView, _
       for group in 0..<groups {
         let at = (sub * groups + group) * 16 + half * 8
         total = fma(loadFloats(panel.scales, at), loadFloats(panel.totals, at), total)
-        if F.hasOffset { total = fma(loadFloats(panel.offsets, at), weights, total) }
+        if offsets { total = fma(loadFloats(panel.offsets, at), weights, total) }
       }
       store(total, panel.totals, sub * 16 + half * 8)
     }
@@ -152,9 +175,9 @@ private func packFactors<F: CodeFormat>(
   _ format: F.Type, _ block: Int, _ half: Int, _ target: UnsafeMutablePointer<Float>, _ p: Rows8,
   offsets: Bool
 ) {
-  @inline(__always) func lower(_ b: UnsafeRawPointer) -> F256 { offsets ? F.offsets(b) : F.scales(b) }
+  @inline(__always) func lower(_ b: UnsafeRawPointer) -> F256 { offsets ? F.groupOffsets(b) : F.scales(b) }
   @inline(__always) func upper(_ b: UnsafeRawPointer) -> F256 {
-    offsets ? F.upperOffsets(b) : F.upperScales(b)
+    offsets ? F.upperGroupOffsets(b) : F.upperScales(b)
   }
   let groups = F.subBlocksPerBlock * (F.groupsOf16 ? 2 : 1)
   let out = target + block * groups * 16 + half * 8

@@ -76,23 +76,28 @@ public func quantize16(
 ///
 /// The center is midway between the block's extremes, so that one outlier does not cost the others half their
 /// precision. Scales and sums as in `quantize16`; the sums leave the center out.
+///
+/// `bias` 128 stores unsigned codes, `q + 128`, and measures centers and sums from there: `x ≈ minimum + scale × u`.
 public func quantize8(
-  _ x: UnsafePointer<Float>, count: Int, into q: UnsafeMutablePointer<Int8>,
+  _ x: UnsafePointer<Float>, count: Int, into q: UnsafeMutableRawPointer,
   scales: UnsafeMutablePointer<Float>, centers: UnsafeMutablePointer<Float>,
-  sums32: UnsafeMutablePointer<Float>, sums16: UnsafeMutablePointer<Float>
+  sums32: UnsafeMutablePointer<Float>, sums16: UnsafeMutablePointer<Float>, bias: Int
 ) {
+  let flip = splat8(Int8(truncatingIfNeeded: bias))
   for block in 0..<count / 32 {
     let floats = Block32(x + 32 * block)
     let largest = floats.largest, smallest = floats.smallest
     let center = (largest + smallest) / 2, reach = (largest - smallest) / 2
     let scale = reach / 127
     let values = floats.rounded(center: center, inverse: reach > 0 ? 127 / reach : 0)
-    centers[block] = center
+    centers[block] = center - scale * Float(bias)
     let packed = _mm256_packs_epi16(
       unsafeBitCast(values.lowHalf, to: I256.self), unsafeBitCast(values.highHalf, to: I256.self))
-    UnsafeMutableRawPointer(q + 32 * block).storeBytes(
-      of: I256(packed.x, packed.z, packed.y, packed.w), as: I256.self)
-    let first = scale * sumOfLanes(values.lowHalf), second = scale * sumOfLanes(values.highHalf)
+    (q + 32 * block).storeBytes(
+      of: _mm256_xor_si256(I256(packed.x, packed.z, packed.y, packed.w), flip), as: I256.self)
+    let base = Float(16 * bias)
+    let first = scale * (sumOfLanes(values.lowHalf) + base)
+    let second = scale * (sumOfLanes(values.highHalf) + base)
     scales[block] = scale
     sums32[block] = first + second
     sums16[2 * block] = first

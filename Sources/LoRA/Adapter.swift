@@ -98,10 +98,11 @@ extension Adapter.Naming {
     }
   }
 
-  /// A matrix's dimensions as the adapter's format writes them: fastest first in GGUF, last in PEFT.
-  func shape(rows: Int, columns: Int) -> [Int] {
+  /// A matrix's dimensions as the adapter's format writes them: fastest first in GGUF, last in PEFT. `rows` are those of
+  /// one matrix where there is a stack of several.
+  func shape(rows: Int, columns: Int, stack: Int? = nil) -> [Int] {
     switch self {
-    case .gguf: [columns, rows]
+    case .gguf: [columns, rows] + (stack.map { [$0] } ?? [])
     case .peft: [rows, columns]
     }
   }
@@ -116,6 +117,11 @@ extension ContentHash {
       case .none: add(0)
       case .alpha(let alpha): add(UInt64(alpha.bitPattern) | 1 << 32)
       case .rankStabilized(let alpha): add(UInt64(alpha.bitPattern) | 2 << 32)
+      }
+      switch pair.part {
+      case .matrix: break
+      case .expert(let index): add(UInt64(index) | 1 << 62)
+      case .stack(let experts): add(UInt64(experts) | 1 << 63)
       }
     case .rows(_, let rows, _, let tiesOutput):
       add(tiesOutput ? 1 : 0)

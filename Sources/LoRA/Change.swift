@@ -53,12 +53,23 @@ package struct LowRankPair: Sendable {
     case rankStabilized(Float)
   }
 
+  /// What of a base tensor a pair changes.
+  package enum Part: Sendable, Equatable {
+    /// The whole matrix.
+    case matrix
+    /// One matrix of a stack of experts, `blk.0.ffn_gate_exps.weight`.
+    case expert(Int)
+    /// All matrices of a stack, each with factors of its own; their number.
+    case stack(experts: Int)
+  }
+
   /// As `Change.tensor`.
   package let tensor: String
-  /// `rank × inputs`; of an embedding `tokens × rank`, one row a token.
+  /// `rank × inputs`; of an embedding `tokens × rank`, one row a token; of a stack the experts' under each other.
   package let a: WeightMatrix
-  /// `outputs × rank`
+  /// `outputs × rank`, of a stack the experts' under each other.
   package let b: WeightMatrix
+  package let part: Part
   package let scaling: Scaling
   /// Added to B(A·x) before it is scaled, `1 × outputs`.
   package let bias: WeightMatrix?
@@ -66,18 +77,36 @@ package struct LowRankPair: Sendable {
   package let magnitude: WeightMatrix?
 
   package init(
-    tensor: String, a: WeightMatrix, b: WeightMatrix, scaling: Scaling = .none, bias: WeightMatrix? = nil,
-    magnitude: WeightMatrix? = nil
+    tensor: String, a: WeightMatrix, b: WeightMatrix, part: Part = .matrix, scaling: Scaling = .none,
+    bias: WeightMatrix? = nil, magnitude: WeightMatrix? = nil
   ) {
     self.tensor = tensor
     self.a = a
     self.b = b
+    self.part = part
     self.scaling = scaling
     self.bias = bias
     self.magnitude = magnitude
   }
 
   package var rank: Int { b.columns }
+
+  /// The one expert that it is for, if it is for one.
+  package var expert: Int? { if case .expert(let index) = part { index } else { nil } }
+
+  /// Experts of a stack; 1 of another pair.
+  var expertCount: Int { if case .stack(let count) = part { count } else { 1 } }
+
+  /// The pairs of single experts that a stack is made of; of another pair itself. They share its bytes.
+  package var experts: [LowRankPair] {
+    guard case .stack(let count) = part else { return [self] }
+    let aRows = a.rows / count, bRows = b.rows / count
+    return (0..<count).map { expert in
+      LowRankPair(
+        tensor: tensor, a: a.slice(rows: expert * aRows..<(expert + 1) * aRows),
+        b: b.slice(rows: expert * bRows..<(expert + 1) * bRows), part: .expert(expert), scaling: scaling)
+    }
+  }
 
   /// What multiplies `B·A` when the user asks for `scale`; the rank is the pair's own.
   package func effectiveScale(_ scale: Float) -> Float {

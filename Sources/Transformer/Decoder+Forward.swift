@@ -86,12 +86,16 @@ extension Decoder {
     s.workspace.add(s.normed, to: s.hidden, rows: batch.count)
   }
 
-  /// `hidden += Wdown · (silu(Wgate·x) × Wup·x)` with `x = norm(hidden)`
+  /// `hidden += Wdown · (silu(Wgate·x) × Wup·x)` with `x = norm(hidden)`, of each token's experts where there are some.
   private func feedForward(_ layer: DecoderLayer, _ rows: BatchRows, _ s: DecoderState) {
     s.apply(layer.feedForwardNorm, s.hidden, into: s.normed, rows, epsilon: hyperparameters.rmsEpsilon)
-    s.apply(layer.gate, into: s.gate, layer.up, into: s.up, s.normed, rows)
-    s.workspace.siluMultiply(s.gate, s.up, rows: rows.count)
-    s.apply(layer.down, s.gate, into: s.normed, rows)
-    s.workspace.add(s.normed, to: s.hidden, rows: rows.count)
+    switch layer.feedForward {
+    case .dense(let gate, let up, let down):
+      s.apply(gate, into: s.gate, up, into: s.up, s.normed, rows)
+      s.workspace.siluMultiply(s.gate, s.up, rows: rows.count)
+      s.apply(down, s.gate, into: s.normed, rows)
+      s.workspace.add(s.normed, to: s.hidden, rows: rows.count)
+    case .experts(let layer): mixture(layer, rows, s)
+    }
   }
 }

@@ -13,7 +13,8 @@ package final class Decoder: Sendable {
   /// Checks the file's hyperparameters and tensors. Weights stay where the file is mapped.
   package init(_ file: GGUFFile, compute: Compute) throws {
     let architecture = try ArchitectureName(file)
-    let hyperparameters = try Hyperparameters(file, architecture: architecture.rawValue)
+    let hyperparameters = try Hyperparameters(
+      file, architecture: architecture.rawValue, experts: architecture.architecture.experts)
     var loader = WeightLoader(file, hyperparameters)
     let embedding = try loader.embedding()
     let layers = try (0..<hyperparameters.layerCount).map { index in
@@ -46,6 +47,8 @@ package final class Decoder: Sendable {
         areHalves: compute.table.name != KernelTable.reference.name))
   }
 
-  /// The site of a tensor, or nil.
-  package func site(named tensor: String) -> Int? { weights.site(named: tensor) }
+  /// The site of a tensor, or nil; of a stack of experts, give the expert.
+  package func site(named tensor: String, expert: Int? = nil) -> Int? {
+    weights.site(named: tensor, expert: expert)
+  }
 }

@@ -1,5 +1,5 @@
-/// One block of a decoder: attention, then a gated feed-forward network, each normalised before and added to the
-/// residual stream.
+/// One block of a decoder: attention, then a gated feed-forward network or a mixture of them, each normalised before
+/// and added to the residual stream.
 package struct DecoderLayer: Sendable {
   let attentionNorm: Norm
   let query: Linear
@@ -10,7 +10,5 @@ package struct DecoderLayer: Sendable {
   let keyNorm: Norm?
   let attentionOutput: Linear
   let feedForwardNorm: Norm
-  let gate: Linear
-  let up: Linear
-  let down: Linear
+  let feedForward: FeedForward
 }

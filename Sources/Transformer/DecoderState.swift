@@ -16,6 +16,8 @@ package final class DecoderState {
   let attended: Matrix
   let gate: Matrix
   let up: Matrix
+  /// nil: the model has no experts.
+  let experts: ExpertState?
   /// Cosines and sines of each token's position.
   let angles: Matrix
   /// The rows whose logits are wanted.
@@ -28,18 +30,20 @@ package final class DecoderState {
     let h = decoder.hyperparameters
     self.maximumTokens = maximumTokens
     self.maximumLogits = maximumLogits
+    experts = h.experts.map { ExpertState(h, $0, tokens: maximumTokens) }
+    let innerRows = experts?.routing.capacity ?? maximumTokens
+    let innerLength = h.experts?.feedForwardLength ?? h.feedForwardLength
     workspace = Workspace(
-      compute: decoder.compute, tokens: max(maximumTokens, maximumLogits),
-      columns: max(h.embeddingLength, h.feedForwardLength, h.queryLength), heads: h.headCount / h.kvHeadCount,
-      headSize: h.headSize)
+      compute: decoder.compute, tokens: max(maximumTokens, maximumLogits, innerRows), columns: h.widestInput,
+      heads: h.headCount / h.kvHeadCount, headSize: h.headSize)
     hidden = Matrix(rows: maximumTokens, columns: h.embeddingLength)
     normed = Matrix(rows: maximumTokens, columns: h.embeddingLength)
     query = Matrix(rows: maximumTokens, columns: h.queryLength)
     key = Matrix(rows: maximumTokens, columns: h.kvLength)
     value = Matrix(rows: maximumTokens, columns: h.kvLength)
     attended = Matrix(rows: maximumTokens, columns: h.queryLength)
-    gate = Matrix(rows: maximumTokens, columns: h.feedForwardLength)
-    up = Matrix(rows: maximumTokens, columns: h.feedForwardLength)
+    gate = Matrix(rows: innerRows, columns: innerLength)
+    up = Matrix(rows: innerRows, columns: innerLength)
     angles = Matrix(rows: maximumTokens, columns: decoder.rotary.dimensions)
     selected = Matrix(rows: maximumLogits, columns: h.embeddingLength)
     selectedNormed = Matrix(rows: maximumLogits, columns: h.embeddingLength)

@@ -9,7 +9,7 @@ package struct DecoderWeights: Sendable {
   let outputNorm: Norm
   let output: Linear
   package let sites: [Site]
-  private let sitesByName: [String: Int]
+  private let sitesByName: [String: Range<Int>]
 
   init(
     embedding: WeightMatrix, embeddingSite: Int, layers: [DecoderLayer], outputNorm: Norm, output: Linear,
@@ -21,12 +21,21 @@ package struct DecoderWeights: Sendable {
     self.outputNorm = outputNorm
     self.output = output
     self.sites = sites
-    sitesByName = Dictionary(
-      sites.enumerated().map { ($1.tensor, $0) }, uniquingKeysWith: { first, _ in first })
+    sitesByName = Dictionary(sites.enumerated().map { ($1.tensor, $0..<$0 + 1) }) {
+      $0.lowerBound..<$1.upperBound
+    }
   }
 
-  /// The site of a tensor, or nil. Complexity: O(1).
-  package func site(named tensor: String) -> Int? { sitesByName[tensor] }
+  /// The sites of a tensor: one, or one for each expert of a stack; nil: the model has no such tensor. Complexity: O(1).
+  package func sites(named tensor: String) -> Range<Int>? { sitesByName[tensor] }
+
+  /// The site of a tensor, or of one expert of a stack; nil: there is none. Complexity: O(1).
+  package func site(named tensor: String, expert: Int? = nil) -> Int? {
+    guard let range = sitesByName[tensor] else { return nil }
+    guard sites[range.lowerBound].expert != nil else { return expert == nil ? range.lowerBound : nil }
+    guard let expert, expert >= 0, expert < range.count else { return nil }
+    return range.lowerBound + expert
+  }
 }
 
 /// Takes tensors out of a file, checks their shapes and numbers the sites in the order they are taken.
@@ -48,6 +57,19 @@ package struct WeightLoader {
     let bias = file.tensor(name + ".bias") == nil ? nil : try vector(name + ".bias", count: outputs)
     let site = addSite(name + ".weight", .linear, [inputs, outputs], rowOrder)
     return Linear(operand: LinearOperand(weight: weight, bias: bias, site: site))
+  }
+
+  /// `name.weight` as a stack of `count` experts, each a matrix and a site of its own.
+  mutating func stack(_ name: String, inputs: Int, outputs: Int, count: Int) throws -> [Linear] {
+    // One name and one shape in memory for all: a large model has tens of thousands of experts.
+    let tensor = name + ".weight", dimensions = [inputs, outputs]
+    let all = try matrix(tensor, [inputs, outputs, count])
+    return (0..<count).map { expert in
+      let site = addSite(tensor, .linear, dimensions, .asTrained, expert: expert)
+      return Linear(
+        operand: LinearOperand(
+          weight: all.slice(rows: expert * outputs..<(expert + 1) * outputs), bias: nil, site: site))
+    }
   }
 
   mutating func norm(_ name: String, count: Int) throws -> Norm {
@@ -81,17 +103,24 @@ package struct WeightLoader {
   }
 
   private mutating func addSite(
-    _ tensor: String, _ kind: Site.Kind, _ dimensions: [Int], _ rowOrder: Site.RowOrder
+    _ tensor: String, _ kind: Site.Kind, _ dimensions: [Int], _ rowOrder: Site.RowOrder, expert: Int? = nil
   ) -> Int {
-    sites.append(Site(tensor: tensor, kind: kind, dimensions: dimensions, rowOrder: rowOrder))
+    sites.append(
+      Site(tensor: tensor, kind: kind, dimensions: dimensions, rowOrder: rowOrder, expert: expert))
     return sites.count - 1
   }
 
   private func matrix(_ name: String, inputs: Int, outputs: Int) throws -> WeightMatrix {
-    let tensor = try find(name, [inputs, outputs])
+    try matrix(name, [inputs, outputs])
+  }
+
+  /// A tensor of these dimensions (ggml order), the rows of all matrices of a stack under each other.
+  private func matrix(_ name: String, _ dimensions: [Int]) throws -> WeightMatrix {
+    let tensor = try find(name, dimensions)
     do {
       return try WeightMatrix(
-        file.bytes(of: tensor), owner: file, type: tensor.type, rows: outputs, columns: inputs)
+        file.bytes(of: tensor), owner: file, type: tensor.type, rows: dimensions.dropFirst().reduce(1, *),
+        columns: dimensions[0])
     } catch {
       throw ModelError.unsupportedTensorType(file: file.path, tensor: name, type: tensor.type.name)
     }
@@ -112,10 +141,11 @@ package struct WeightLoader {
     guard let tensor = file.tensor(name) else {
       throw ModelError.missingTensor(file: file.path, tensor: name)
     }
-    // Trailing dimensions of 1 say nothing.
-    var found = tensor.dimensions
-    while found.count > expected.count, found.last == 1 { found.removeLast() }
-    guard found == expected else {
+    // Trailing dimensions of 1 say nothing, not even in a stack of one.
+    var found = tensor.dimensions, wanted = expected[...]
+    while wanted.count > 2, wanted.last == 1 { wanted.removeLast() }
+    while found.count > wanted.count, found.last == 1 { found.removeLast() }
+    guard found[...] == wanted else {
       throw ModelError.wrongShape(file: file.path, tensor: name, expected: expected, found: tensor.dimensions)
     }
     return tensor

@@ -14,11 +14,13 @@ package struct Hyperparameters: Sendable {
   package let rmsEpsilon: Float
   package let vocabularySize: Int
   package let rope: RotaryEmbedding.Parameters
+  /// nil: every layer has one dense feed-forward network.
+  package let experts: Experts?
 
   /// Sizes beyond these are lies or mistakes: they bound every later product well inside 64 bits.
-  private static let largestSize = 1 << 24
+  static let largestSize = 1 << 24
 
-  init(_ file: GGUFFile, architecture: String) throws {
+  init(_ file: GGUFFile, architecture: String, experts rule: ExpertRule) throws {
     let metadata = file.metadata
     func integer(_ name: String, default value: Int? = nil, in range: ClosedRange<Int>) throws -> Int {
       let key = "\(architecture).\(name)"
@@ -36,16 +38,12 @@ package struct Hyperparameters: Sendable {
       return found
     }
     self.architecture = architecture
-    let experts = try integer("expert_count", default: 0, in: 0...65536)
-    guard experts == 0 else {
-      throw ModelError.invalidHyperparameter(
-        file: file.path, key: "\(architecture).expert_count",
-        expected: "0: mixture-of-experts models are not supported", found: "\(experts)")
-    }
     contextLength = try integer("context_length", in: 1...(1 << 28))
     embeddingLength = try integer("embedding_length", in: 1...Self.largestSize)
     layerCount = try integer("block_count", in: 1...4096)
     feedForwardLength = try integer("feed_forward_length", in: 1...Self.largestSize)
+    experts = try Experts(
+      file, architecture: architecture, rule: rule, feedForwardLength: feedForwardLength)
     headCount = try integer("attention.head_count", in: 1...65536)
     kvHeadCount = try integer("attention.head_count_kv", default: headCount, in: 1...65536)
     guard headCount % kvHeadCount == 0 else {
@@ -92,4 +90,8 @@ package struct Hyperparameters: Sendable {
   /// Values in all query heads of a row, and in all key (or value) heads.
   package var queryLength: Int { headCount * headSize }
   package var kvLength: Int { kvHeadCount * headSize }
+  /// Values in the longest row that any matrix of a layer multiplies.
+  package var widestInput: Int {
+    max(embeddingLength, experts?.feedForwardLength ?? feedForwardLength, queryLength)
+  }
 }

@@ -14,6 +14,11 @@ extension DecoderState {
     workspace.linear(input, tokens: rows.count, runs: rows.runs, linear.operand, into: output)
   }
 
+  /// Matrices that multiply different rows of one input, in one parallel region. `runs` are those of the input's rows.
+  func apply(_ parts: [LinearPart], _ input: Matrix, rows: Int, width: BatchWidth, runs: [DeltaRun]) {
+    workspace.linear(input, tokens: rows, width: width, runs: runs, parts)
+  }
+
   /// Two matrices that share an input, in one parallel region.
   func apply(
     _ first: Linear, into firstOutput: Matrix, _ second: Linear, into secondOutput: Matrix, _ input: Matrix,

@@ -21,9 +21,11 @@ package struct Site: Sendable, Equatable {
   /// The tensor's name in the file, as adapters use it: `blk.0.attn_q.weight`.
   package let tensor: String
   package let kind: Kind
-  /// ggml order: `[inputs, outputs]`; norms have one dimension.
+  /// ggml order: `[inputs, outputs]`, of one expert where there are several; norms have one dimension.
   package let dimensions: [Int]
   package let rowOrder: RowOrder
+  /// Which matrix of a stack, where the tensor is one of experts: each has a site, and they follow each other.
+  package var expert: Int?
 
   package var inputs: Int { dimensions[0] }
   package var outputs: Int { dimensions.count > 1 ? dimensions[1] : dimensions[0] }

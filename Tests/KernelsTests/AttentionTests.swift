@@ -189,6 +189,32 @@ import Kernels
       Shape(headSize: 64, group: 2, sequences: [(150, tokens)], window: 90, softcap: cap, querySize: 20))
   }
 
+  /// Few tokens behind many positions: items are split by positions and merged.
+  @Test(arguments: [255, 256, 257, 513, 2100, 5000], [1, 2, 3, 16]) func manyParts(
+    _ positions: Int, _ tokens: Int
+  ) throws {
+    try check(Shape(headSize: 64, kvHeads: 2, group: 3, sequences: [(positions, tokens)]))
+    try check(
+      Shape(headSize: 52, kvHeads: 1, group: 6, sequences: [(positions, tokens)], areHalves: false))
+    try check(
+      Shape(headSize: 32, kvHeads: 3, group: 2, sequences: [(positions, tokens)], window: 300, softcap: 30))
+  }
+
+  /// Sequences that are split differently, or not at all, in one batch.
+  @Test(arguments: [0, 400]) func partsOfSeveralSequences(_ window: Int) throws {
+    try check(
+      Shape(
+        headSize: 32, kvHeads: 2, group: 4, sequences: [(1500, 1), (3, 3), (700, 130), (256, 1), (2000, 5)],
+        window: window))
+  }
+
+  /// Each number of rows that a kernel may take at once, and the last dimensions of a head that fill no register.
+  @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13], [8, 20, 33, 127]) func rowsAndOddHeads(
+    _ group: Int, _ headSize: Int
+  ) throws {
+    for tokens in [1, 3] { try check(Shape(headSize: headSize, group: group, sequences: [(333, tokens)])) }
+  }
+
   /// Scores of ±1e6 and more: the largest wins alone, nothing overflows.
   @Test(arguments: [1e2, 1e6, 1e15, 1e30] as [Float], [1, 9]) func hugeScores(_ size: Float, _ tokens: Int)
     throws
@@ -282,6 +308,55 @@ import Kernels
         let right = output.values(row: row).allSatisfy { abs($0 - expected) < 1e-5 }
         #expect(right, "row \(row) sees \(visible[row]): \(output[row, 0])")
       }
+    }
+  }
+
+  /// Sequences of one batch have the bits they have alone, on any number of threads, however they are split.
+  @Test(arguments: TableName.available) func otherSequencesDoNotChangeABit(_ name: TableName) {
+    let n = 48, kvHeads = 2, group = 3
+    let lengths = [(1, 1), (900, 1), (257, 2), (600, 40), (1300, 1)]
+    let stores = lengths.enumerated().map { index, length in
+      let store = KVStore(layers: 1, heads: kvHeads, headSize: n, capacity: 1400, areHalves: true)
+      let workspace = Workspace(
+        compute: Compute(table: name.table, threads: 1), tokens: 1, columns: 32, heads: 1, headSize: n)
+      let k = Inputs.normal(rows: length.0, columns: kvHeads * n, seed: UInt64(2 * index))
+      let v = Inputs.normal(rows: length.0, columns: kvHeads * n, seed: UInt64(2 * index + 1))
+      for p in 0..<length.0 { workspace.append(k, v, row: p, to: store, layer: 0, position: p) }
+      return store
+    }
+    func run(_ chosen: [Int], threads: Int) -> [[UInt32]] {
+      let starts = chosen.indices.map { i in chosen[..<i].reduce(0) { $0 + lengths[$1].1 } }
+      let tokens = chosen.reduce(0) { $0 + lengths[$1].1 }
+      let workspace = Workspace(
+        compute: Compute(table: name.table, threads: threads), tokens: tokens, columns: 32, heads: group,
+        headSize: n)
+      let queries = Matrix(rows: tokens, columns: kvHeads * group * n)
+      let output = Matrix(rows: tokens, columns: kvHeads * group * n)
+      for (i, index) in chosen.enumerated() {
+        let (positions, count) = lengths[index]
+        let own = Inputs.normal(rows: count, columns: queries.columns, seed: UInt64(50 + index))
+        for token in 0..<count {
+          for column in 0..<queries.columns { queries[starts[i] + token, column] = own[token, column] }
+          workspace.setVisible(row: starts[i] + token, first: 0, limit: positions - count + token + 1)
+        }
+      }
+      workspace.setSequences(
+        chosen.count, heads: group, first: { starts[$0] }, tokens: { lengths[chosen[$0]].1 },
+        store: { stores[chosen[$0]] })
+      // Twice: the counts of finished parts begin anew.
+      for _ in 0..<2 {
+        Inputs.fill(output, .nan)
+        workspace.attend(
+          queries, into: output, layer: 0, heads: kvHeads * group, kvHeads: kvHeads, headSize: n, scale: 0.3)
+      }
+      return chosen.indices.map {
+        Inputs.bits(output, rows: starts[$0]..<starts[$0] + lengths[chosen[$0]].1)
+      }
+    }
+    let alone = lengths.indices.map { run([$0], threads: 1)[0] }
+    for threads in [1, 2, 5] {
+      #expect(run(Array(lengths.indices), threads: threads) == alone)
+      #expect(run([4, 1], threads: threads) == [alone[4], alone[1]])
     }
   }
 

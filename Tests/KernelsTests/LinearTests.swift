@@ -26,7 +26,7 @@ import Kernels
           let output = Matrix(rows: 65, columns: rows)
           // The definition is slow and has no shapes: fewer of them do.
           for tokens in Self.tokenCounts
-          where tokens <= reference.tokens && (name == .x86V3 || tokens == 3 || rows == 17) {
+          where tokens <= reference.tokens && (name.isFast || tokens == 3 || rows == 17) {
             Inputs.fill(output, .nan)
             workspace.linear(
               x, tokens: tokens, runs: [], LinearOperand(weight: weight, bias: nil, site: 0), into: output)

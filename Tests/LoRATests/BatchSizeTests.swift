@@ -21,7 +21,7 @@ import Transformer
     }
   }
 
-  @Test(arguments: TinyModel.floats, DecoderRun.tables) func ofFloatModels(
+  @Test(arguments: TinyModel.floats + TinyModel.experts, DecoderRun.tables) func ofFloatModels(
     _ model: TinyModel, _ table: KernelTable
   ) throws {
     let run = try DecoderRun(model, table)
@@ -42,6 +42,20 @@ import Transformer
     let limit = rounds ? Self.activationRoundingAtMost : tolerance
     try check(run, nil, rms: tolerance, maxAbs: limit)
     try check(run, run.bind([(run.adapter(alpha: 4).adapter(), 1)]), rms: tolerance, maxAbs: limit)
+  }
+
+  /// Experts take the rows of a batch in passes of as many as there is room for; where they are cut changes no bit.
+  @Test(arguments: TinyModel.experts + TinyModel.quantizedExperts, DecoderRun.tables)
+  func theRoomForABatchDoesNotMatter(_ model: TinyModel, _ table: KernelTable) throws {
+    let run = try DecoderRun(model, table)
+    let tokens = TinyModel.tokens(90, seed: 3)
+    for set in [nil, try run.bind([(run.adapter(alpha: 4).adapter(), 1)])] {
+      let expected = try run.logits(tokens, set)
+      for room in [91, 128, 400] {
+        let state = DecoderState(run.decoder, maximumTokens: room, maximumLogits: 90)
+        #expect(try run.logits(tokens, set, in: state) == expected, "room for \(room) tokens")
+      }
+    }
   }
 
   /// Wanting fewer rows of logits gives the same ones.

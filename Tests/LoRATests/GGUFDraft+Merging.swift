@@ -8,7 +8,7 @@ extension GGUFDraft {
   /// the rank being each pair's; an embedding's A has one row of `rank` values a token. A tied output becomes a matrix of
   /// its own first, because the two are adapted separately.
   func merged(_ adapters: [(draft: GGUFDraft, scale: Float)]) -> GGUFDraft {
-    var model = converted(to: .f32)
+    var model = converted(to: .f32) { $0.dimensions.count > 1 }
     if model.index(of: "output.weight") == nil, let embedding = model.index(of: "token_embd.weight") {
       var output = model.tensors[embedding]
       output.name = "output.weight"
@@ -34,18 +34,21 @@ extension GGUFDraft {
 }
 
 extension GGUFDraft.Tensor {
-  /// Adds `scale × B·A` to an `outputs × inputs` matrix.
+  /// Adds `scale × B·A` to an `outputs × inputs` matrix, or to each matrix of a stack with its own factors.
   fileprivate mutating func add(_ scale: Double, a: [Float], b: [Float], rank: Int, isEmbedding: Bool) {
     let inputs = dimensions[0], outputs = dimensions[1]
+    let experts = dimensions.dropFirst(2).reduce(1, *)
     var sums = values
-    for row in 0..<outputs {
+    for row in 0..<outputs * experts {
+      // The rows of A that belong to this one.
+      let first = row / outputs * rank
       for column in 0..<inputs {
         var sum = 0.0
         for k in 0..<rank {
           sum +=
             isEmbedding
             ? Double(b[column * rank + k]) * Double(a[row * rank + k])
-            : Double(b[row * rank + k]) * Double(a[k * inputs + column])
+            : Double(b[row * rank + k]) * Double(a[(first + k) * inputs + column])
         }
         sums[row * inputs + column] = Float(Double(sums[row * inputs + column]) + scale * sum)
       }

@@ -148,18 +148,13 @@ import Transformer
   @Test func factorsThatDoNotFitTogether() {
     for (a, b) in [
       ([64, 4], [5, 64]), ([64, 4], [4, 64, 1]), ([64, 4], [4]), ([64], [4, 64]), ([64, 4], [4, 64, 2]),
+      ([64, 4, 2], [4, 64, 3]), ([64, 4, 2], [5, 64, 2]), ([4, 64, 2], [4, 64, 2]),
+      ([64, 4, 2, 2], [4, 64, 2, 2]),
     ] {
       expectUnreadable(.rankMismatch(file: Self.name, tensor: Self.q, a: a, b: b)) {
         Self.pair(&$0, a: a, b: b)
       }
     }
-  }
-
-  @Test func stacksOfExperts() {
-    expectUnreadable(
-      .unsupportedTarget(
-        adapter: Self.name, tensor: "blk.0.ffn_up_exps.weight", reason: "it is a stack of experts")
-    ) { Self.pair(&$0, "blk.0.ffn_up_exps.weight", a: [64, 4, 8], b: [4, 128, 8]) }
   }
 
   @Test func factorTypes() throws {

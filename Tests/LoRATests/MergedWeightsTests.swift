@@ -26,7 +26,7 @@ import Transformer
     }
   }
 
-  @Test(arguments: TinyModel.floats, DecoderRun.tables) func ofFloatModels(
+  @Test(arguments: TinyModel.floats + TinyModel.experts, DecoderRun.tables) func ofFloatModels(
     _ model: TinyModel, _ table: KernelTable
   ) throws {
     let run = try DecoderRun(model, table)
@@ -41,7 +41,7 @@ import Transformer
   }
 
   /// Only exact arithmetic over the quantized weights can equal merged ones.
-  @Test(arguments: TinyModel.quantized, [KernelTable.reference, .portable])
+  @Test(arguments: TinyModel.quantized + TinyModel.quantizedExperts, [KernelTable.reference, .portable])
   func ofQuantizedModels(_ model: TinyModel, _ table: KernelTable) throws {
     let run = try DecoderRun(model, table)
     // One layer whose logits spread over about ±15.

@@ -12,14 +12,15 @@ import Transformer
     var adapters: AdapterSet?
   }
 
-  static let models = [TinyModel.llama, .tied] + TinyModel.quantized
+  static let models =
+    [TinyModel.llama, .tied] + TinyModel.quantized + TinyModel.experts + TinyModel.quantizedExperts
 
   /// Prompts of different lengths, single tokens among them, base rows between adapted ones.
   private func parts(_ run: DecoderRun) throws -> [Part] {
     let one = try run.adapter(alpha: 8).adapter()
     let two = try run.adapter(seed: 8) { 3 + $0 % 3 }.adapter()
     let some = try run.adapter(
-      seed: 9, where: { $0.tensor.hasSuffix("ffn_down.weight") || $0.kind == .embedding }
+      seed: 9, where: { $0.tensor.contains("ffn_down") || $0.kind == .embedding }
     ).adapter()
     let a = try run.bind([(one, 1)])
     let both = try run.bind([(one, 0.8), (two, -0.5)])

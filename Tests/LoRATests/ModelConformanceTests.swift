@@ -31,6 +31,10 @@ import Transformer
       #expect(Self.items.contains { $0.model == model && $0.id == "lora@0.5.long" })
     }
     #expect(Self.items.contains { $0.id == "lora@0.8+lora2@0.5.short" })
+    for model in ConformanceManifest.expertModels {
+      #expect(Self.items.contains { $0.model == model && $0.id == "experts@0.5.long" })
+    }
+    #expect(Self.items.contains { $0.model == "qwen3moe" && $0.id == "experts_tp@1.0.short" })
   }
 
   @Test(arguments: items) func referenceModeMatches(_ item: Item) throws {
@@ -44,6 +48,26 @@ import Transformer
       let comparison = LogitsComparison(reference: expected.row(index), candidate: rows[position])
       #expect(comparison.maxAbs < Self.tolerance, "position \(position)")
       #expect(comparison.sameArgmax)
+    }
+  }
+
+  /// The fast kernels keep keys and values in half precision: that costs up to 0.02 here. One expert less costs 7.
+  static let halvesTolerance = 5e-2
+
+  @Test(arguments: items.filter { ConformanceManifest.expertModels.contains($0.model) }, DecoderRun.tables)
+  func otherTablesMatch(_ item: Item, _ table: KernelTable) throws {
+    let manifest = try ConformanceManifest.load(item.model)
+    let reference = try manifest.conformanceCase(item.id)
+    let run = try DecoderRun(manifest.modelPath, table)
+    let set = try run.bind(#require(try manifest.adapters(of: reference)))
+    let expected = try manifest.logits(of: reference)
+    // All tokens at once, and one at a time.
+    for size in [nil, 1] {
+      let rows = try run.logits(manifest.tokens(of: reference), set, batch: size)
+      for (index, position) in reference.positions.enumerated() {
+        let comparison = LogitsComparison(reference: expected.row(index), candidate: rows[position])
+        #expect(comparison.maxAbs < Self.halvesTolerance, "position \(position)")
+      }
     }
   }
 }

@@ -8,7 +8,7 @@ import Transformer
 @Suite struct ScaleTests {
   private let tokens = TinyModel.tokens(20)
 
-  @Test(arguments: TinyModel.floats + TinyModel.quantized, DecoderRun.tables)
+  @Test(arguments: TinyModel.floats + TinyModel.quantized + TinyModel.experts, DecoderRun.tables)
   func scaleZeroIsTheBase(_ model: TinyModel, _ table: KernelTable) throws {
     let run = try DecoderRun(model, table)
     let adapter = try run.adapter(alpha: 8).adapter()
@@ -22,7 +22,7 @@ import Transformer
     #expect(try run.logits(tokens, alone) != run.logits(tokens))
   }
 
-  @Test(arguments: TinyModel.floats + TinyModel.quantized, DecoderRun.tables)
+  @Test(arguments: TinyModel.floats + TinyModel.quantized + TinyModel.experts, DecoderRun.tables)
   func removedLeavesTheBase(_ model: TinyModel, _ table: KernelTable) throws {
     let run = try DecoderRun(model, table)
     let base = try run.logits(tokens)

@@ -9,16 +9,20 @@ import Transformer
 struct TinyModel: Sendable, CustomTestStringConvertible {
   let name: String
   let path: String
+  /// The format to which its matrices are converted here; nil: as they are.
+  let weights: TensorType?
   var testDescription: String { name }
 
-  private init(folder: String) {
-    name = folder
+  private init(folder: String, weights: TensorType? = nil) {
+    name = weights.map { "quant/\(folder) \($0.name)" } ?? folder
     path = Fixtures.path("\(folder)/model.gguf")
+    self.weights = weights
   }
 
   private init(quantized type: String) {
     name = "quant/\(type)"
     path = Fixtures.path("quant/\(type).gguf")
+    weights = nil
   }
 
   static let llama = TinyModel(folder: "llama")
@@ -29,7 +33,18 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
   /// One for each way the kernels read weights: 8-bit or 16-bit activations, blocks of 32 or 256, with offsets or not.
   static let quantized = ["Q4_1", "Q8_0", "Q4_K_M", "Q6_K", "IQ4_XS"].map { TinyModel(quantized: $0) }
 
-  func draft() throws -> GGUFDraft { try GGUFDraft(path: path) }
+  /// Mixtures of experts: interleaved rotary pairs, and halves with norms over heads.
+  static let experts = [TinyModel(folder: "mixtral"), TinyModel(folder: "qwen3moe")]
+  /// Experts that are read with 8-bit and with 16-bit activations.
+  static let quantizedExperts = [TensorType.q4_1, .q8_0].map { TinyModel(folder: "mixtral", weights: $0) }
+
+  func draft() throws -> GGUFDraft {
+    let draft = try GGUFDraft(path: path)
+    // A router is never quantized.
+    return weights.map { type in
+      draft.converted(to: type) { $0.dimensions.count > 1 && !$0.name.contains("ffn_gate_inp") }
+    } ?? draft
+  }
 
   /// Token ids that every model has; the same for the same count and seed.
   static func tokens(_ count: Int, seed: UInt64 = 1) -> [Int] {
@@ -49,7 +64,9 @@ let adapterDeviation: Float = 0.2
 extension GGUFDraft {
   /// A LoRA adapter for some of a model's sites, with random factors.
   ///
-  /// - Parameter rank: of the pair for each site, by its place in `sites`.
+  /// Sites of the experts of one tensor become one stack.
+  ///
+  /// - Parameter rank: of the pair for each site, by its place in `sites`; of a stack, the first one's.
   static func adapter(
     _ sites: [Site], architecture: String = "llama", alpha: Float? = nil, seed: UInt64 = 7,
     rank: (Int) -> Int = { _ in 4 }
@@ -63,13 +80,15 @@ extension GGUFDraft {
     for (index, site) in sites.enumerated() {
       let rank = rank(index)
       let isEmbedding = site.kind == .embedding
-      let a = isEmbedding ? [rank, site.outputs] : [site.inputs, rank]
-      let b = [rank, isEmbedding ? site.inputs : site.outputs]
+      if index > 0, sites[index - 1].tensor == site.tensor { continue }
+      let stack = site.expert == nil ? [] : [sites.count { $0.tensor == site.tensor }]
+      let a = (isEmbedding ? [rank, site.outputs] : [site.inputs, rank]) + stack
+      let b = [rank, isEmbedding ? site.inputs : site.outputs] + stack
       // An embedding's rows are looked up, not summed over.
       let spread = isEmbedding ? 1 : 1 / Float(site.inputs).squareRoot()
-      draft.put(Tensor(site.tensor + ".lora_a", a, random.normals(a[0] * a[1], deviation: spread)))
+      draft.put(Tensor(site.tensor + ".lora_a", a, random.normals(a.reduce(1, *), deviation: spread)))
       let deviation = adapterDeviation / Float(rank).squareRoot()
-      draft.put(Tensor(site.tensor + ".lora_b", b, random.normals(b[0] * b[1], deviation: deviation)))
+      draft.put(Tensor(site.tensor + ".lora_b", b, random.normals(b.reduce(1, *), deviation: deviation)))
     }
     return draft
   }
@@ -79,7 +98,11 @@ extension GGUFDraft {
 
 extension DecoderRun {
   init(_ model: TinyModel, _ table: KernelTable, threads: Int = 2) throws {
-    try self.init(model.path, table, threads: threads)
+    if model.weights == nil {
+      try self.init(model.path, table, threads: threads)
+    } else {
+      try self.init(model.draft().file(model.name), table, threads: threads)
+    }
   }
 
   /// A random adapter for all sites, or for those that `choose` picks.

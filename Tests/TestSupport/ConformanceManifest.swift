@@ -50,7 +50,11 @@ package struct ConformanceManifest: Codable, Sendable {
   package static let halfModels = ["llama_bf16", "llama_f16"]
 
   /// The tiny float32 models that `Fixtures/` holds, by folder name.
-  package static let models = ["llama", "llama_tied_l3rope", "llama_bias_linear", "mistral", "qwen2"]
+  package static let models =
+    ["llama", "llama_tied_l3rope", "llama_bias_linear", "mistral", "qwen2"] + expertModels
+
+  /// The mixtures of experts among them.
+  package static let expertModels = ["mixtral", "qwen3moe"]
 
   /// Reads `Fixtures/<model>/manifest.json`.
   package static func load(_ model: String) throws -> ConformanceManifest {

@@ -83,14 +83,6 @@ import Transformer
     }
   }
 
-  @Test func expertsAreRefusedByName() throws {
-    try expect(
-      .invalidHyperparameter(
-        file: ModelDraft.name, key: "llama.expert_count",
-        expected: "0: mixture-of-experts models are not supported", found: "8")
-    ) { $0["llama.expert_count"] = .uint32(8) }
-  }
-
   @Test func vocabularies() throws {
     try expect(Self.wrongShape("output.weight", [64, 319], [64, 320])) {
       $0.put(ModelDraft.Tensor("token_embd.weight", [64, 319]))

@@ -8,21 +8,48 @@ package struct ActivationForms: OptionSet, Sendable {
   static let int8 = ActivationForms(rawValue: 1)
   /// 16-bit integers with a float scale for each 32 values: as good as float.
   static let int16 = ActivationForms(rawValue: 2)
+  /// The same split into bytes, few tokens side by side.
+  static let planes = ActivationForms(rawValue: 4)
+}
+
+/// How many tokens share a region's weights. It alone decides which form of the activations a kernel reads, whatever part
+/// of the batch it works on: so a row's bits do not depend on how the batch is divided, or on its neighbours' experts.
+package enum BatchWidth: Sendable {
+  /// A single token.
+  case one
+  /// At most `few` rows.
+  case few
+  case many
+
+  static let fewRows = 8
+
+  /// `rowsPerToken`: the experts of a token.
+  init(tokens: Int, rowsPerToken: Int = 1) {
+    self = tokens == 1 ? .one : tokens * rowsPerToken <= Self.fewRows ? .few : .many
+  }
 }
 
 /// The inputs of a matrix multiplication, `[token][columns]` float32, beside their quantized forms.
 final class Activations {
   private let int8: QuantizedRows
   private let int16: QuantizedRows
+  private let planes: PlaneMemory
+  /// Room for a single token's experts, or a few tokens.
+  private static let planeTokens = 64
 
   /// Room for `tokens` rows of at most `columns` values.
   init(tokens: Int, columns: Int) {
     int8 = QuantizedRows(tokens: tokens, columns: columns, codeBytes: 1)
     int16 = QuantizedRows(tokens: tokens, columns: columns, codeBytes: 2)
+    planes = PlaneMemory(tokens: min(tokens, Self.planeTokens), columns: columns)
   }
 
-  func view(_ input: Matrix) -> ActivationView {
-    ActivationView(floats: input.pointer, columns: input.columns, int8: int8.view, int16: int16.view)
+  /// The first `tokens` rows of `input`.
+  func view(_ input: Matrix, tokens: Int, width: BatchWidth) -> ActivationView {
+    precondition(width == .many || tokens <= Self.planeTokens)
+    return ActivationView(
+      floats: input.pointer, width: width, columns: input.columns, int8: int8.view, int16: int16.view,
+      planes: planes.view(rows: tokens))
   }
 }
 
@@ -38,6 +65,42 @@ private final class QuantizedRows {
     view = QuantizedView(
       codes: memory.base, scales: floats, sums32: floats + blocks, sums16: floats + 2 * blocks,
       centers: floats + 4 * blocks)
+  }
+}
+
+private final class PlaneMemory {
+  private let memory: AlignedMemory
+  private let blocks: Int
+
+  init(tokens: Int, columns: Int) {
+    let blocks = tokens * ((columns + 31) / 32)
+    memory = AlignedMemory(byteCount: blocks * 80 + 64)
+    self.blocks = blocks
+  }
+
+  func view(rows: Int) -> PlanesView {
+    let floats = (memory.base + blocks * 64).assumingMemoryBound(to: Float.self)
+    return PlanesView(
+      rows: rows, codes: memory.base.assumingMemoryBound(to: Int8.self), scales: floats,
+      sums: floats + blocks,
+      negatives: UnsafeMutableRawPointer(floats + 2 * blocks).assumingMemoryBound(to: Int32.self))
+  }
+}
+
+/// 16-bit codes as bytes, all tokens of a batch side by side: codes `[columns / 32][token][high, low][32]`, scales and
+/// sums `[columns / 32][token]`, negatives (−Σ code of 16 columns) `[columns / 32][token][2]`.
+struct PlanesView {
+  /// Rows side by side.
+  let rows: Int
+  let codes: UnsafeMutablePointer<Int8>
+  let scales: UnsafeMutablePointer<Float>
+  let sums: UnsafeMutablePointer<Float>
+  let negatives: UnsafeMutablePointer<Int32>
+
+  func advanced(tokens: Int) -> PlanesView {
+    PlanesView(
+      rows: rows, codes: codes + 64 * tokens, scales: scales + tokens, sums: sums + tokens,
+      negatives: negatives + 2 * tokens)
   }
 }
 
@@ -61,16 +124,19 @@ struct QuantizedView {
 /// Rows of activations as kernels see them, beginning at some token.
 struct ActivationView {
   let floats: UnsafeMutablePointer<Float>
+  let width: BatchWidth
   let columns: Int
   let int8: QuantizedView
   let int16: QuantizedView
+  let planes: PlanesView
 
-  func dropping(tokens: Int) -> ActivationView {
-    if tokens == 0 { return self }
+  func dropping(tokens count: Int) -> ActivationView {
+    if count == 0 { return self }
     return ActivationView(
-      floats: floats + tokens * columns, columns: columns,
-      int8: int8.advanced(tokens: tokens, columns: columns, codeBytes: 1),
-      int16: int16.advanced(tokens: tokens, columns: columns, codeBytes: 2))
+      floats: floats + count * columns, width: width, columns: columns,
+      int8: int8.advanced(tokens: count, columns: columns, codeBytes: 1),
+      int16: int16.advanced(tokens: count, columns: columns, codeBytes: 2),
+      planes: planes.advanced(tokens: count))
   }
 }
 
@@ -96,6 +162,11 @@ struct WeightTile {
     self.rowBytes = rowBytes
     self.rows = rows
     self.columns = columns
+  }
+
+  /// Some of its rows.
+  func slice(_ first: Int, _ count: Int) -> WeightTile {
+    WeightTile(type: type, base: base + first * rowBytes, rowBytes: rowBytes, rows: count, columns: columns)
   }
 
   /// The same rows from column `first` on; `first` and `count` are whole blocks.

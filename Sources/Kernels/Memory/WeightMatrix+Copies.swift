@@ -11,6 +11,22 @@ extension WeightMatrix {
       rowBytes: rowBytes, owner: memory)
   }
 
+  /// A copy whose column `c` is column `order[c]` of this matrix, in the same format, which must be one of plain elements.
+  package func gatheringColumns(_ order: [Int]) -> WeightMatrix {
+    precondition(type.block.weights == 1 && order.allSatisfy { $0 >= 0 && $0 < columns })
+    let size = type.block.bytes
+    let memory = AlignedMemory(byteCount: rows * order.count * size)
+    for row in 0..<rows {
+      for (target, source) in order.enumerated() {
+        (memory.base + (row * order.count + target) * size).copyMemory(
+          from: base + row * rowBytes + source * size, byteCount: size)
+      }
+    }
+    return WeightMatrix(
+      type: type, rows: rows, columns: order.count, base: UnsafeRawPointer(memory.base),
+      rowBytes: order.count * size, owner: memory)
+  }
+
   /// A transposed copy in the same format, which must be one of plain elements (F32, F16, BF16).
   package func transposed() -> WeightMatrix {
     precondition(type.block.weights == 1)

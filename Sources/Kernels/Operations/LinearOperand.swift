@@ -12,3 +12,20 @@ package struct LinearOperand: Sendable {
     self.site = site
   }
 }
+
+/// A matrix that multiplies a range of a batch's rows: one expert, for the tokens that chose it.
+package struct LinearPart: Sendable {
+  package let operand: LinearOperand
+  package let output: Matrix
+  /// Rows of the input, and of `output`.
+  package let rows: Range<Int>
+  /// The batch's runs that lie within `rows`; none crosses their border.
+  package let runs: Range<Int>
+
+  package init(operand: LinearOperand, output: Matrix, rows: Range<Int>, runs: Range<Int>) {
+    self.operand = operand
+    self.output = output
+    self.rows = rows
+    self.runs = runs
+  }
+}

@@ -47,15 +47,38 @@ package final class Workspace {
     into thirdOutput: Matrix? = nil
   ) {
     if tokens == 0 { return }
+    let view = beginLinear(input, tokens, runs, BatchWidth(tokens: tokens))
+    let threads = compute.pool.threadCount
+    linear.add(first, firstOutput, threads: threads)
+    if let second, let secondOutput { linear.add(second, secondOutput, threads: threads) }
+    if let third, let thirdOutput { linear.add(third, thirdOutput, threads: threads) }
+    runLinear(view, tokens)
+  }
+
+  /// As above, for matrices that multiply different rows of one input, all in one parallel region. The rows are those of
+  /// a batch of `width`.
+  package func linear(
+    _ input: Matrix, tokens: Int, width: BatchWidth, runs: [DeltaRun], _ parts: [LinearPart]
+  ) {
+    if tokens == 0 || parts.isEmpty { return }
+    let view = beginLinear(input, tokens, runs, width)
+    for part in parts { linear.add(part, threads: compute.pool.threadCount) }
+    runLinear(view, tokens)
+  }
+
+  private func beginLinear(
+    _ input: Matrix, _ tokens: Int, _ runs: [DeltaRun], _ width: BatchWidth
+  ) -> ActivationView {
     precondition(tokens <= self.tokens && tokens <= input.rows && input.columns <= columns)
-    let view = activations.view(input)
+    let view = activations.view(input, tokens: tokens, width: width)
     linear.begin(view, tokens: tokens, runs: runs)
-    linear.add(first, firstOutput)
-    if let second, let secondOutput { linear.add(second, secondOutput) }
-    if let third, let thirdOutput { linear.add(third, thirdOutput) }
-    let forms = linear.plan(threads: compute.pool.threadCount)
-    if !forms.isEmpty {
-      quantizeTask.begin(view, forms: forms, tokens: tokens)
+    return view
+  }
+
+  private func runLinear(_ view: ActivationView, _ tokens: Int) {
+    linear.prepare()
+    if !linear.forms.isEmpty {
+      quantizeTask.begin(view, forms: linear.forms, tokens: tokens)
       if tokens < Self.serialRows {
         quantizeTask.runAll()
       } else {
@@ -177,7 +200,8 @@ package final class Workspace {
       queries: queries.pointer, output: output.pointer, stride: queries.columns, tokens: 0,
       heads: heads / kvHeads,
       headSize: headSize, keys: UnsafeRawPointer(queries.pointer), values: UnsafeRawPointer(queries.pointer),
-      areHalves: true, firsts: firsts, limits: limits, scale: scale, softcap: softcap)
+      areHalves: true, firsts: firsts, limits: limits, begin: 0, end: 0, scale: scale, softcap: softcap,
+      partials: nil)
     attention.prepare(call, layer: layer, kvHeads: kvHeads)
     compute.pool.run(attention, items: attention.itemCount)
   }

@@ -20,6 +20,18 @@ package enum Processor {
     #endif
   }()
 
+  /// Has it also all of x86-64-v4 (AVX-512 F, BW, CD, DQ and VL), and VNNI's byte products?
+  package static let hasX86V4: Bool = {
+    #if arch(x86_64)
+      let wanted: Set<Substring> = [
+        "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512_vnni",
+      ]
+      return hasX86V3 && wanted.isSubset(of: flags)
+    #else
+      return false
+    #endif
+  }()
+
   /// Bytes of memory the machine has, or `Int.max` where it does not say.
   package static let memoryByteCount: Int = {
     let pages = Int(sysconf(Int32(_SC_PHYS_PAGES))), pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))

@@ -6,58 +6,11 @@
     /// AVX2, FMA and F16C: integer dot products over packed blocks.
     package static let x86V3 = KernelTable(
       name: "x86-64-v3",
-      forms: { type, tokens in
-        let number = type.rawValue
-        if !supports(type: number) || readsFloats(type: number) { return [] }
-        return tokens == 1 || prefillReads16(type: number) ? .int16 : .int8
-      },
-      quantize: { x, forms, tokens in
-        let blocks = x.columns / 32
-        for token in 0..<tokens {
-          let floats = x.floats + token * x.columns
-          if forms.contains(.int8) {
-            let codes = (x.int8.codes + token * x.columns).assumingMemoryBound(to: Int8.self)
-            quantize8(
-              floats, count: x.columns, into: codes, scales: x.int8.scales + token * blocks,
-              centers: x.int8.centers + token * blocks,
-              sums32: x.int8.sums32 + token * blocks, sums16: x.int8.sums16 + 2 * token * blocks)
-          }
-          if forms.contains(.int16) {
-            let codes = (x.int16.codes + 2 * token * x.columns).assumingMemoryBound(to: Int16.self)
-            quantize16(
-              floats, count: x.columns, into: codes, scales: x.int16.scales + token * blocks,
-              sums32: x.int16.sums32 + token * blocks, sums16: x.int16.sums16 + 2 * token * blocks)
-          }
-        }
-      },
-      multiply: { w, x, tokens, y, stride, scratch in
-        let number = w.type.rawValue
-        guard supports(type: number) else {
-          PortableKernels.multiply(w, x, tokens, y, stride, scratch)
-          return
-        }
-        let q16 = UnsafePointer(x.int16.codes.assumingMemoryBound(to: Int16.self))
-        if tokens == 1 {
-          matVec(
-            type: number, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, columns: w.columns,
-            floats: x.floats,
-            q16: q16, scales: x.int16.scales, sums32: x.int16.sums32, sums16: x.int16.sums16, into: y,
-            scratch: scratch)
-          return
-        }
-        let form = prefillReads16(type: number) ? x.int16 : x.int8
-        var first = 0
-        while first < w.rows {
-          matMulTile(
-            type: number, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes,
-            rows: min(16, w.rows - first),
-            columns: w.columns, tokens: tokens, floats: x.floats, floatStride: x.columns,
-            q8: x.int8.codes.assumingMemoryBound(to: Int8.self), q16: q16, scales: form.scales,
-            sums32: form.sums32,
-            sums16: form.sums16, centers: x.int8.centers, into: y + first, stride: stride, scratch: scratch)
-          first += 16
-        }
-      },
+      forms: formsV3,
+      quantize: { quantizeRows($0, $1, $2, bias: 0) },
+      multiply: multiplyV3,
+      projectionForms: formsV3,
+      project: multiplyV3,
       addMultiply: { w, h, hStride, tokens, y, stride, scratch in
         guard readsFloats(type: w.type.rawValue) else {
           PortableKernels.addMultiply(w, h, hStride, tokens, y, stride, scratch)
@@ -79,9 +32,72 @@
         KernelsX86V3.attend(
           q: call.queries, out: call.output, stride: call.stride, tokens: call.tokens, heads: call.heads,
           headSize: call.headSize, keys: call.keys, values: call.values, areHalves: call.areHalves,
-          firsts: call.firsts, limits: call.limits, scale: call.scale, softcap: call.softcap, scratch: scratch
-        )
+          firsts: call.firsts, limits: call.limits, begin: call.begin, end: call.end, scale: call.scale,
+          softcap: call.softcap, partials: call.partials, scratch: scratch)
+      },
+      mergeAttention: { call, partials, parts in
+        KernelsX86V3.mergeAttention(
+          partials, parts: parts, tokens: call.tokens, heads: call.heads, headSize: call.headSize,
+          into: call.output, stride: call.stride)
       },
       attentionScratchBytes: { KernelsX86V3.attentionScratchBytes(rows: $0, headSize: $1) })
+
+    @Sendable static func formsV3(_ type: TensorType, _ width: BatchWidth) -> ActivationForms {
+      let number = type.rawValue
+      if !supports(type: number) || readsFloats(type: number) { return [] }
+      return width == .one || prefillReads16(type: number) ? .int16 : .int8
+    }
+
+    @Sendable static func multiplyV3(
+      _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int,
+      _ scratch: UnsafeMutableRawPointer
+    ) {
+      let number = w.type.rawValue
+      guard supports(type: number) else {
+        PortableKernels.multiply(w, x, tokens, y, stride, scratch)
+        return
+      }
+      let q16 = UnsafePointer(x.int16.codes.assumingMemoryBound(to: Int16.self))
+      if x.width == .one {
+        matVec(
+          type: number, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, columns: w.columns,
+          floats: x.floats,
+          q16: q16, scales: x.int16.scales, sums32: x.int16.sums32, sums16: x.int16.sums16, into: y,
+          scratch: scratch)
+        return
+      }
+      let form = prefillReads16(type: number) ? x.int16 : x.int8
+      var first = 0
+      while first < w.rows {
+        matMulTile(
+          type: number, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes,
+          rows: min(16, w.rows - first),
+          columns: w.columns, tokens: tokens, floats: x.floats, floatStride: x.columns,
+          q8: x.int8.codes.assumingMemoryBound(to: Int8.self), q16: q16, scales: form.scales,
+          sums32: form.sums32,
+          sums16: form.sums16, centers: x.int8.centers, into: y + first, stride: stride, scratch: scratch)
+        first += 16
+      }
+    }
+
+    /// Fills the given forms. `bias`: what 8-bit codes stand off from their center.
+    static func quantizeRows(_ x: ActivationView, _ forms: ActivationForms, _ tokens: Int, bias: Int) {
+      let blocks = x.columns / 32
+      for token in 0..<tokens {
+        let floats = x.floats + token * x.columns
+        if forms.contains(.int8) {
+          quantize8(
+            floats, count: x.columns, into: x.int8.codes + token * x.columns,
+            scales: x.int8.scales + token * blocks, centers: x.int8.centers + token * blocks,
+            sums32: x.int8.sums32 + token * blocks, sums16: x.int8.sums16 + 2 * token * blocks, bias: bias)
+        }
+        if forms.contains(.int16) {
+          let codes = (x.int16.codes + 2 * token * x.columns).assumingMemoryBound(to: Int16.self)
+          quantize16(
+            floats, count: x.columns, into: codes, scales: x.int16.scales + token * blocks,
+            sums32: x.int16.sums32 + token * blocks, sums16: x.int16.sums16 + 2 * token * blocks)
+        }
+      }
+    }
   }
 #endif

@@ -4,19 +4,28 @@ import GGUF
 ///
 /// All of them compute the same functions; tests run each table against the portable one.
 package struct KernelTable: Sendable {
-  /// `portable`, `x86-64-v3`, `reference`.
+  /// `portable`, `x86-64-v3`, `x86-64-v4`, `reference`.
   package let name: String
 
-  /// Which quantized forms `multiply` reads for weights of a type and a number of tokens.
-  let forms: @Sendable (_ type: TensorType, _ tokens: Int) -> ActivationForms
+  /// Which quantized forms `multiply` reads for weights of a type.
+  let forms: @Sendable (_ type: TensorType, _ width: BatchWidth) -> ActivationForms
 
-  /// Fills the given forms for tokens `first ..< first + tokens` of a view.
+  /// Fills the given forms for the first `tokens` rows of a view.
   let quantize: @Sendable (_ x: ActivationView, _ forms: ActivationForms, _ tokens: Int) -> Void
 
   /// `y[token × stride + row] = w[row] · x[token]` for every row of the tile and `tokens` tokens.
   let multiply:
     @Sendable (
       _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int,
+      _ scratch: UnsafeMutableRawPointer
+    ) -> Void
+
+  /// Which forms `project` reads.
+  let projectionForms: @Sendable (_ type: TensorType, _ width: BatchWidth) -> ActivationForms
+  /// As `multiply`, for a low-rank factor that reads a layer's input: never at less than 16 bits.
+  let project:
+    @Sendable (
+      _ a: WeightTile, _ x: ActivationView, _ tokens: Int, _ h: UnsafeMutablePointer<Float>, _ stride: Int,
       _ scratch: UnsafeMutableRawPointer
     ) -> Void
 
@@ -47,6 +56,10 @@ package struct KernelTable: Sendable {
       Void
   let toHalves: @Sendable (_ x: UnsafePointer<Float>, _ count: Int, _ y: UnsafeMutablePointer<UInt16>) -> Void
   let attend: @Sendable (_ call: AttentionCall, _ scratch: UnsafeMutableRawPointer) -> Void
+  /// Merges what `attend` left in `partials` for `parts` ranges of positions, `[part][row][headSize + 2]`, into the
+  /// call's output.
+  let mergeAttention:
+    @Sendable (_ call: AttentionCall, _ partials: UnsafePointer<Float>, _ parts: Int) -> Void
   let attentionScratchBytes: @Sendable (_ rows: Int, _ headSize: Int) -> Int
 
   /// The best table for this processor, or the one that the environment variable `MULLAMA_KERNELS` names.
@@ -54,6 +67,7 @@ package struct KernelTable: Sendable {
     switch environment {
     case nil, "":
       #if arch(x86_64)
+        if Processor.hasX86V4 { return .x86V4 }
         if Processor.hasX86V3 { return .x86V3 }
       #endif
       return .portable
@@ -62,13 +76,16 @@ package struct KernelTable: Sendable {
       case "x86-64-v3":
         guard Processor.hasX86V3 else { throw .unsupportedProcessor(kernels: "x86-64-v3") }
         return .x86V3
+      case "x86-64-v4":
+        guard Processor.hasX86V4 else { throw .unsupportedProcessor(kernels: "x86-64-v4") }
+        return .x86V4
     #endif
     case .some(let name): throw .unknownKernels(name)
     }
   }
 }
 
-/// One work item of attention: the query heads of one key/value head, for some tokens.
+/// One work item of attention: the query heads of one key/value head, for some tokens and a range of positions.
 struct AttentionCall {
   /// `[token][head]` at `token × stride + head × headSize`
   var queries: UnsafePointer<Float>
@@ -84,7 +101,13 @@ struct AttentionCall {
   /// Token `t` sees positions `firsts[t] ..< limits[t]`.
   var firsts: UnsafePointer<Int32>
   var limits: UnsafePointer<Int32>
+  /// Of which these are taken.
+  var begin: Int
+  var end: Int
   var scale: Float
   /// 0: none.
   var softcap: Float
+  /// nil: `output` receives the result. Otherwise `[token × heads + head][headSize + 2]` receives what the same table's
+  /// `mergeAttention` needs: sums not yet divided, their largest score, the sum of weights.
+  var partials: UnsafeMutablePointer<Float>?
 }

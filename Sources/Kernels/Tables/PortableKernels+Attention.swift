@@ -19,11 +19,13 @@ extension PortableKernels {
     for token in 0..<call.tokens {
       for head in 0..<call.heads {
         let query = call.queries + token * call.stride + head * n
-        let result = call.output + token * call.stride + head * n
+        let partial = call.partials.map { $0 + (token * call.heads + head) * (n + 2) }
+        let result = partial ?? call.output + token * call.stride + head * n
+        let first = max(call.begin, Int(call.firsts[token]))
         var largest = -Float.infinity
         var total: Float = 0
         for i in 0..<n { result[i] = 0 }
-        for position in Int(call.firsts[token])..<max(Int(call.firsts[token]), Int(call.limits[token])) {
+        for position in first..<max(first, min(call.end, Int(call.limits[token]))) {
           load(call.keys, position * n, n, call.areHalves, line)
           var score = dot(query, line, n) * call.scale
           if call.softcap > 0 { score = call.softcap * tanhf(score / call.softcap) }
@@ -37,7 +39,36 @@ extension PortableKernels {
           load(call.values, position * n, n, call.areHalves, line)
           for i in 0..<n { result[i] = result[i] * correction + weight * line[i] }
         }
-        if total > 0 { for i in 0..<n { result[i] /= total } }
+        if let partial {
+          partial[n] = largest
+          partial[n + 1] = total
+        } else if total > 0 {
+          for i in 0..<n { result[i] /= total }
+        }
+      }
+    }
+  }
+
+  /// Results of several ranges of positions as one: each counts e^(m − M) of itself, with M the largest of their m.
+  static func mergeAttention(_ call: AttentionCall, _ partials: UnsafePointer<Float>, _ parts: Int) {
+    let n = call.headSize, rows = call.tokens * call.heads
+    for token in 0..<call.tokens {
+      for head in 0..<call.heads {
+        let result = call.output + token * call.stride + head * n
+        func part(_ i: Int) -> UnsafePointer<Float> {
+          partials + (i * rows + token * call.heads + head) * (n + 2)
+        }
+        var largest = -Float.infinity
+        for i in 0..<parts { largest = max(largest, part(i)[n]) }
+        for i in 0..<n { result[i] = 0 }
+        if largest == -.infinity { continue }
+        var total: Float = 0
+        for i in 0..<parts {
+          let factor = exponential(part(i)[n] - largest)
+          total += part(i)[n + 1] * factor
+          for j in 0..<n { result[j] += part(i)[j] * factor }
+        }
+        for i in 0..<n { result[i] /= total }
       }
     }
   }

@@ -84,6 +84,8 @@ extension KernelTable {
     forms: { _, _ in [] },
     quantize: { _, _, _ in },
     multiply: PortableKernels.multiply,
+    projectionForms: { _, _ in [] },
+    project: PortableKernels.multiply,
     addMultiply: PortableKernels.addMultiply,
     scratchBytes: PortableKernels.scratchBytes,
     tileRows: 16,
@@ -92,5 +94,6 @@ extension KernelTable {
     addScaled: PortableKernels.addScaled,
     toHalves: PortableKernels.toHalves,
     attend: PortableKernels.attend,
+    mergeAttention: PortableKernels.mergeAttention,
     attentionScratchBytes: PortableKernels.attentionScratchBytes)
 }

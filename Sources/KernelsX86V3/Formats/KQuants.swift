@@ -6,6 +6,7 @@ enum Q4_K: CodeFormat {
   static var weightsPerBlock: Int { 256 }
   static var bytesPerBlock: Int { 144 }
   static var maximumCode: Int { 15 }
+  static var hasOffset: Bool { true }
   @inline(__always) static func codes(_ b: UnsafeRawPointer, _ index: Int) -> I256 {
     let bytes = load256(b, 16 + 32 * (index >> 1))
     return _mm256_and_si256(index & 1 == 0 ? bytes : _mm256_srli_epi16(bytes, 4), splat8(0x0F))
@@ -34,6 +35,7 @@ enum Q5_K: CodeFormat {
   static var weightsPerBlock: Int { 256 }
   static var bytesPerBlock: Int { 176 }
   static var maximumCode: Int { 31 }
+  static var hasOffset: Bool { true }
   @inline(__always) static func codes(_ b: UnsafeRawPointer, _ index: Int) -> I256 {
     let bytes = load256(b, 48 + 32 * (index >> 1))
     let low = _mm256_and_si256(index & 1 == 0 ? bytes : _mm256_srli_epi16(bytes, 4), splat8(0x0F))
@@ -69,6 +71,7 @@ enum Q6_K: CodeFormat {
   static var bytesPerBlock: Int { 210 }
   static var groupsOf16: Bool { true }
   static var maximumCode: Int { 63 }
+  static var codeBias: Int { 32 }
   @inline(__always) static func codes(_ b: UnsafeRawPointer, _ index: Int) -> I256 {
     let part = index >> 2, quarter = index & 3
     let bytes = load256(b, 64 * part + 32 * (quarter & 1))
@@ -82,8 +85,6 @@ enum Q6_K: CodeFormat {
   @inline(__always) static func upperScales(_ b: UnsafeRawPointer) -> F256 {
     signedBytesToFloats(word64(b, 200)) * half(b, 208)
   }
-  @inline(__always) static func offsets(_ b: UnsafeRawPointer) -> F256 { scales(b) * -32 }
-  @inline(__always) static func upperOffsets(_ b: UnsafeRawPointer) -> F256 { upperScales(b) * -32 }
   @inline(__always) static func forEachSubBlock(_ b: UnsafeRawPointer, _ body: (Int, I256, I256) -> Void) {
     @inline(__always) func step(_ low: I256, _ index: Int, _ high: I256) {
       let c = _mm256_or_si256(_mm256_and_si256(low, splat8(0x0F)), _mm256_and_si256(high, splat8(0x30)))
@@ -106,6 +107,7 @@ enum Q2_K: CodeFormat {
   static var bytesPerBlock: Int { 84 }
   static var groupsOf16: Bool { true }
   static var maximumCode: Int { 3 }
+  static var hasOffset: Bool { true }
   @inline(__always) static func codes(_ b: UnsafeRawPointer, _ index: Int) -> I256 {
     let bytes = load256(b, 16 + 32 * (index >> 2))
     return _mm256_and_si256(_mm256_srli_epi16(bytes, Int32(2 * (index & 3))), splat8(3))
@@ -144,6 +146,7 @@ enum Q3_K: CodeFormat {
   static var bytesPerBlock: Int { 110 }
   static var groupsOf16: Bool { true }
   static var maximumCode: Int { 7 }
+  static var codeBias: Int { 4 }
   @inline(__always) static func codes(_ b: UnsafeRawPointer, _ index: Int) -> I256 {
     let bytes = load256(b, 32 + 32 * (index >> 2))
     let low = _mm256_and_si256(_mm256_srli_epi16(bytes, Int32(2 * (index & 3))), splat8(3))
@@ -164,8 +167,6 @@ enum Q3_K: CodeFormat {
   @inline(__always) static func upperScales(_ b: UnsafeRawPointer) -> F256 {
     (bytesToFloats(sixBits(b).high) - 32) * half(b, 108)
   }
-  @inline(__always) static func offsets(_ b: UnsafeRawPointer) -> F256 { scales(b) * -4 }
-  @inline(__always) static func upperOffsets(_ b: UnsafeRawPointer) -> F256 { upperScales(b) * -4 }
   @inline(__always) static func forEachSubBlock(_ b: UnsafeRawPointer, _ body: (Int, I256, I256) -> Void) {
     let top = load256(b, 0)
     @inline(__always) func step(_ low: I256, _ index: Int, _ high: I256) {

@@ -6,16 +6,16 @@ enum Q4_0: CodeFormat {
   static var weightsPerBlock: Int { 32 }
   static var bytesPerBlock: Int { 18 }
   static var maximumCode: Int { 15 }
+  static var codeBias: Int { 8 }
   @inline(__always) static func codes(_ b: UnsafeRawPointer, _ index: Int) -> I256 { nibbles16(b, 2) }
   @inline(__always) static func scales(_ b: UnsafeRawPointer) -> F256 { splat(half(b, 0)) }
-  @inline(__always) static func offsets(_ b: UnsafeRawPointer) -> F256 { splat(-8 * half(b, 0)) }
-  @inline(__always) static func offsetsOfEight(_ p: UnsafeRawPointer) -> F256 { scalesOfEight(p) * -8 }
 }
 
 enum Q4_1: CodeFormat {
   static var weightsPerBlock: Int { 32 }
   static var bytesPerBlock: Int { 20 }
   static var maximumCode: Int { 15 }
+  static var hasOffset: Bool { true }
   @inline(__always) static func codes(_ b: UnsafeRawPointer, _ index: Int) -> I256 { nibbles16(b, 4) }
   @inline(__always) static func scales(_ b: UnsafeRawPointer) -> F256 { splat(half(b, 0)) }
   @inline(__always) static func offsets(_ b: UnsafeRawPointer) -> F256 { splat(half(b, 2)) }
@@ -28,18 +28,18 @@ enum Q5_0: CodeFormat {
   static var weightsPerBlock: Int { 32 }
   static var bytesPerBlock: Int { 22 }
   static var maximumCode: Int { 31 }
+  static var codeBias: Int { 16 }
   @inline(__always) static func codes(_ b: UnsafeRawPointer, _ index: Int) -> I256 {
     _mm256_or_si256(nibbles16(b, 6), spreadBits(word32(b, 2), 16))
   }
   @inline(__always) static func scales(_ b: UnsafeRawPointer) -> F256 { splat(half(b, 0)) }
-  @inline(__always) static func offsets(_ b: UnsafeRawPointer) -> F256 { splat(-16 * half(b, 0)) }
-  @inline(__always) static func offsetsOfEight(_ p: UnsafeRawPointer) -> F256 { scalesOfEight(p) * -16 }
 }
 
 enum Q5_1: CodeFormat {
   static var weightsPerBlock: Int { 32 }
   static var bytesPerBlock: Int { 24 }
   static var maximumCode: Int { 31 }
+  static var hasOffset: Bool { true }
   @inline(__always) static func codes(_ b: UnsafeRawPointer, _ index: Int) -> I256 {
     _mm256_or_si256(nibbles16(b, 8), spreadBits(word32(b, 4), 16))
   }
@@ -55,7 +55,6 @@ enum Q8_0: CodeFormat {
   static var bytesPerBlock: Int { 34 }
   static var signedCodes: Bool { true }
   static var maximumCode: Int { 128 }
-  static var hasOffset: Bool { false }
   @inline(__always) static func codes(_ b: UnsafeRawPointer, _ index: Int) -> I256 { load256(b, 2) }
   @inline(__always) static func scales(_ b: UnsafeRawPointer) -> F256 { splat(half(b, 0)) }
 }
@@ -72,7 +71,6 @@ enum IQ4_NL: CodeFormat {
   static var bytesPerBlock: Int { 18 }
   static var signedCodes: Bool { true }
   static var maximumCode: Int { 127 }
-  static var hasOffset: Bool { false }
   @inline(__always) static func codes(_ b: UnsafeRawPointer, _ index: Int) -> I256 {
     _mm256_shuffle_epi8(nonlinearTable(), nibbles16(b, 2))
   }
@@ -84,7 +82,6 @@ enum IQ4_XS: CodeFormat {
   static var bytesPerBlock: Int { 136 }
   static var signedCodes: Bool { true }
   static var maximumCode: Int { 127 }
-  static var hasOffset: Bool { false }
   @inline(__always) static func codes(_ b: UnsafeRawPointer, _ index: Int) -> I256 {
     _mm256_shuffle_epi8(nonlinearTable(), nibbles16(b, 8 + 16 * index))
   }

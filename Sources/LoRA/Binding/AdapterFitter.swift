@@ -11,14 +11,13 @@ struct AdapterFitter {
   private let largestRank: Int
 
   init(_ adapter: Adapter, _ decoder: Decoder, _ cache: BindingCache) {
-    let h = decoder.hyperparameters
     self.adapter = adapter
     self.decoder = decoder
     self.cache = cache
-    names = ModuleNames(architecture: h.architecture)
+    names = ModuleNames(architecture: decoder.hyperparameters.architecture)
     // A factor's rows are read through scratch memory made for the model's own: longer ones would not fit. No matrix has
     // a greater rank than its inputs, so nothing is lost.
-    largestRank = min(1 << 16, max(h.embeddingLength, h.feedForwardLength, h.queryLength))
+    largestRank = min(1 << 16, decoder.hyperparameters.widestInput)
   }
 
   /// What fits, and everything that does not, in the order of the adapter's changes.
@@ -41,10 +40,19 @@ struct AdapterFitter {
   }
 
   private func fit(_ change: Change, _ index: Int) throws(AdapterError) -> [FittedChange] {
-    let (number, site) = try self.site(of: change.tensor)
+    let (sites, expert) = try self.sites(of: change)
+    let number = sites.lowerBound + (expert ?? 0)
+    let site = decoder.weights.sites[number]
+    if case .lowRank(let pair) = change {
+      let count = site.expert == nil || expert != nil ? nil : sites.count
+      return try fit(pair, site, stack: count, index).enumerated().map { .lowRank(site: number + $0, $1) }
+    }
+    guard site.expert == nil else {
+      throw .unsupportedTarget(
+        adapter: adapter.path, tensor: change.tensor, reason: "of experts, only low-rank factors are")
+    }
     switch change {
-    case .lowRank(let pair):
-      return [.lowRank(site: number, try fit(pair, site, index))]
+    case .lowRank: return []
     case .matrix(let tensor, let weight, let tiesOutput):
       guard site.kind != .norm else { throw shapeMismatch(tensor, "weight", [1, site.inputs], weight) }
       try checkVocabulary(site, tensor, tokens: weight.rows, columns: weight.columns)
@@ -86,22 +94,25 @@ struct AdapterFitter {
     }
   }
 
-  private func site(of tensor: String) throws(AdapterError) -> (Int, Site) {
-    var name = tensor
+  /// The sites of a change's tensor (one, or one for each expert of a stack), and the one expert that it is for.
+  private func sites(of change: Change) throws(AdapterError) -> (Range<Int>, expert: Int?) {
+    var tensor = ModuleNames.Tensor(name: change.tensor, expert: change.pair?.expert)
     if adapter.naming == .peft {
-      guard let found = names.tensor(of: tensor) else {
-        throw .unknownTarget(adapter: adapter.path, tensor: tensor)
+      guard let found = names.tensor(of: change.tensor) else {
+        throw .unknownTarget(adapter: adapter.path, tensor: change.tensor)
       }
-      guard found.expert == nil else {
-        throw .unsupportedTarget(
-          adapter: adapter.path, tensor: tensor, reason: "it is one of a stack of experts")
-      }
-      name = found.name
+      tensor = ModuleNames.Tensor(name: found.name, expert: found.expert ?? tensor.expert)
     }
-    guard let index = decoder.site(named: name) else {
-      throw .unknownTarget(adapter: adapter.path, tensor: tensor)
+    guard let sites = decoder.weights.sites(named: tensor.name) else {
+      throw .unknownTarget(adapter: adapter.path, tensor: change.tensor)
     }
-    return (index, decoder.weights.sites[index])
+    let experts = decoder.weights.sites[sites.lowerBound].expert == nil ? 0 : sites.count
+    if let expert = tensor.expert, !(0..<experts).contains(expert) {
+      throw .unsupportedTarget(
+        adapter: adapter.path, tensor: change.tensor,
+        reason: "it is for expert \(expert), but the model has \(experts) there, numbered from 0")
+    }
+    return (sites, tensor.expert)
   }
 
   /// The output's site, if the model ties it to the embedding.
@@ -110,7 +121,10 @@ struct AdapterFitter {
     return decoder.site(named: "output.weight")
   }
 
-  private func fit(_ pair: LowRankPair, _ site: Site, _ index: Int) throws(AdapterError) -> FittedPair {
+  /// One pair, or one for each of the `stack` experts at whose first the site is.
+  private func fit(
+    _ pair: LowRankPair, _ site: Site, stack: Int?, _ index: Int
+  ) throws(AdapterError) -> [FittedPair] {
     guard site.kind != .norm else {
       throw .unsupportedTarget(
         adapter: adapter.path, tensor: pair.tensor, reason: "it is a norm, which has no low-rank form")
@@ -121,19 +135,37 @@ struct AdapterFitter {
     }
     if site.kind == .embedding {
       try fitEmbedding(pair, site)
-      return FittedPair(
-        pair: pair, bias: nil, magnitude: try vector(pair.magnitude, site.inputs, pair.tensor, "magnitude"),
-        index: index)
+      let magnitude = try vector(pair.magnitude, site.inputs, pair.tensor, "magnitude")
+      return [FittedPair(pair: pair, bias: nil, magnitude: magnitude, index: index)]
     }
-    try expect(pair.a, rows: pair.rank, columns: site.inputs, pair.tensor, "a")
     try checkVocabulary(site, pair.tensor, tokens: pair.b.rows, columns: site.inputs)
-    try expect(pair.b, rows: site.outputs, columns: pair.rank, pair.tensor, "b")
+    try expect(pair.a, rows: pair.rank, columns: site.inputs, pair, "a", stack: stack)
+    try expect(pair.b, rows: site.outputs, columns: pair.rank, pair, "b", stack: stack)
+    if stack != nil {
+      return pair.experts.map { FittedPair(pair: $0, bias: nil, magnitude: nil, index: index) }
+    }
     let bias = try vector(pair.bias, site.outputs, pair.tensor, "b bias")
     let magnitude = try vector(pair.magnitude, site.outputs, pair.tensor, "magnitude")
-    return FittedPair(
-      pair: LowRankPair(
-        tensor: pair.tensor, a: pair.a, b: reordered(pair.b, site, index, .factor), scaling: pair.scaling),
-      bias: bias.map { ordered($0, site) }, magnitude: magnitude.map { ordered($0, site) }, index: index)
+    let ordered = LowRankPair(
+      tensor: pair.tensor, a: pair.a, b: reordered(pair.b, site, index, .factor), part: pair.part,
+      scaling: pair.scaling)
+    return [
+      FittedPair(
+        pair: ordered, bias: bias.map { self.ordered($0, site) },
+        magnitude: magnitude.map { self.ordered($0, site) }, index: index)
+    ]
+  }
+
+  /// A pair for one expert is as one for a matrix of its own; otherwise a stack needs a stack of as many experts.
+  private func expect(
+    _ matrix: WeightMatrix, rows: Int, columns: Int, _ pair: LowRankPair, _ role: String, stack: Int?
+  ) throws(AdapterError) {
+    let count: Int? = if case .stack(let experts) = pair.part { experts } else { nil }
+    guard matrix.rows != rows * (stack ?? 1) || matrix.columns != columns || count != stack else { return }
+    throw .shapeMismatch(
+      adapter: adapter.path, tensor: adapter.naming.name(of: pair.tensor, role),
+      expected: adapter.naming.shape(rows: rows, columns: columns, stack: stack),
+      found: adapter.naming.shape(rows: matrix.rows / (count ?? 1), columns: matrix.columns, stack: count))
   }
 
   /// `site.inputs` is the embedding's length, `site.outputs` the number of tokens.
@@ -232,8 +264,11 @@ extension Decoder {
   func matrix(of site: Site) -> WeightMatrix? {
     let name = site.kind == .output && isOutputTied ? "token_embd.weight" : site.tensor
     return file.tensor(name).flatMap { tensor in
-      try? WeightMatrix(
-        file.bytes(of: tensor), owner: file, type: tensor.type, rows: site.outputs, columns: site.inputs)
+      let all = try? WeightMatrix(
+        file.bytes(of: tensor), owner: file, type: tensor.type,
+        rows: tensor.dimensions.dropFirst().reduce(1, *), columns: site.inputs)
+      let first = (site.expert ?? 0) * site.outputs
+      return all?.slice(rows: first..<first + site.outputs)
     }
   }
 

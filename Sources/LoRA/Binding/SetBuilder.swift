@@ -9,7 +9,8 @@ import Transformer
 struct SetBuilder {
   private struct Place {
     var segments: [LowRankDelta.Segment] = []
-    var gain: [Float]?
+    /// Of the only DoRA adapter here, shared with its segment; of several their sum.
+    var gain: Matrix?
     var bias: [Float]?
     var matrix: WeightMatrix?
     var rows: [Int: [Float]] = [:]
@@ -101,9 +102,11 @@ struct SetBuilder {
     places[site].owners[.magnitude] = adapter
     let isEmbedding = decoder.weights.sites[site].kind == .embedding
     let gain = try self.gain(fitted, magnitude, site, adapter, scale)
-    var sum = places[site].gain ?? .init(repeating: 1, count: gain.count)
-    for i in sum.indices { sum[i] += gain[i] - 1 }
-    places[site].gain = sum
+    let own = Matrix(rows: 1, columns: gain.count, gain)
+    places[site].gain =
+      places[site].gain.map { other in
+        Matrix(rows: 1, columns: gain.count, zip(other.values(row: 0), gain).map { $0 + ($1 - 1) })
+      } ?? own
     if scale == 0 { return }
     if isEmbedding {
       let b = cache.matrix(adapter.contentHash, fitted.index, .gainedFactor(scale: scale)) {
@@ -113,7 +116,7 @@ struct SetBuilder {
     } else {
       places[site].segments.append(
         LowRankDelta.Segment(
-          a: pair.a, b: pair.b, scale: scale, gain: Matrix(rows: 1, columns: gain.count, gain)))
+          a: pair.a, b: pair.b, scale: scale, gain: own))
     }
   }
 
@@ -156,7 +159,7 @@ struct SetBuilder {
         values: Matrix(rows: indices.count, columns: columns, indices.flatMap { place.rows[$0] ?? [] }))
     }
     return LowRankDelta(
-      segments: place.segments, gain: place.gain.map(vector), bias: place.bias.map(vector),
+      segments: place.segments, gain: place.gain, bias: place.bias.map(vector),
       replacement: place.matrix, rows: rows)
   }
 }

@@ -72,19 +72,23 @@ extension Adapter {
       guard let b = halves[base]?.b else {
         throw AdapterError.missingHalf(file: file.path, tensor: base, half: base + ".lora_b")
       }
-      // An embedding's A has one row of `rank` values a token: there the ranks are both in front.
-      guard a.dimensions.count == 2, b.dimensions.count == 2,
-        a.dimensions[1] == b.dimensions[0] || a.dimensions[0] == b.dimensions[0]
-      else {
-        if a.dimensions.count == 3, b.dimensions.count == 3 {
-          throw AdapterError.unsupportedTarget(
-            adapter: file.path, tensor: base, reason: "it is a stack of experts")
-        }
+      guard let part = part(a.dimensions, b.dimensions) else {
         throw AdapterError.rankMismatch(file: file.path, tensor: base, a: a.dimensions, b: b.dimensions)
       }
       return .lowRank(
-        LowRankPair(tensor: base, a: try matrix(file, a), b: try matrix(file, b), scaling: scaling))
+        LowRankPair(
+          tensor: base, a: try matrix(file, a), b: try matrix(file, b), part: part, scaling: scaling))
     } + changes
+  }
+
+  /// What two factors of these dimensions are, or nil if they do not fit together.
+  private static func part(_ a: [Int], _ b: [Int]) -> LowRankPair.Part? {
+    switch (a.count, b.count) {
+    // An embedding's A has one row of `rank` values a token: there the ranks are both in front.
+    case (2, 2): a[1] == b[0] || a[0] == b[0] ? .matrix : nil
+    case (3, 3): a[1] == b[0] && a[2] == b[2] ? .stack(experts: a[2]) : nil
+    default: nil
+    }
   }
 
   private static func matrix(_ file: GGUFFile, _ tensor: TensorInfo) throws -> WeightMatrix {
@@ -95,7 +99,7 @@ extension Adapter {
     }
     return try WeightMatrix(
       file.bytes(of: tensor), owner: file, type: tensor.type,
-      rows: tensor.dimensions.count > 1 ? tensor.dimensions[1] : 1, columns: tensor.dimensions[0])
+      rows: tensor.dimensions.dropFirst().reduce(1, *), columns: tensor.dimensions[0])
   }
 
   private static func fileName(_ path: String) -> String {

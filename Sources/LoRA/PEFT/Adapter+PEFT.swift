@@ -43,6 +43,10 @@ private struct PEFTReader {
     var changes: [Change] = []
     for module in order {
       guard let parts = modules[module] else { continue }
+      if let fused = FusedExperts(module, configuration) {
+        changes += try experts(fused, parts).map { .lowRank($0) }
+        continue
+      }
       if let pair = try pair(module, parts) { changes.append(.lowRank(pair)) }
       if let weight = parts[.weight] { changes.append(try replacement(module, weight)) }
       if let rows = parts[.trainedTokens] { changes.append(try trainedTokens(module, rows)) }
@@ -79,11 +83,7 @@ private struct PEFTReader {
   private func pair(_ module: String, _ parts: [Part: SafeTensorInfo]) throws -> LowRankPair? {
     let isEmbedding = parts[.embeddingA] != nil || parts[.embeddingB] != nil
     let halves = isEmbedding ? (a: parts[.embeddingA], b: parts[.embeddingB]) : (a: parts[.a], b: parts[.b])
-    let naming = Adapter.Naming.peft
-    func missing(_ role: String) -> AdapterError {
-      .missingHalf(
-        file: file.path, tensor: module, half: naming.name(of: module, role, isEmbedding: isEmbedding))
-    }
+    func missing(_ role: String) -> AdapterError { missingHalf(module, role, isEmbedding: isEmbedding) }
     guard halves.a != nil || halves.b != nil else {
       if let alone = parts[.magnitude] ?? parts[.factorBias] {
         throw AdapterError.missingHalf(file: file.path, tensor: alone.name, half: module + ".lora_A.weight")
@@ -112,6 +112,39 @@ private struct PEFTReader {
       tensor: module, a: isEmbedding ? factor.transposed() : factor, b: try matrix(b),
       scaling: configuration.scaling(of: module), bias: try parts[.factorBias].map(vector),
       magnitude: try parts[.magnitude].map(vector))
+  }
+
+  /// The pairs of a fused parameter of all experts: A is `(experts × rank) × inputs`, B `outputs × (rank × experts)`.
+  /// Source: `ParamWrapper.get_delta_weight` in PEFT.
+  private func experts(
+    _ fused: FusedExperts, _ parts: [Part: SafeTensorInfo]
+  ) throws -> [LowRankPair] {
+    guard let a = parts[.a] else { throw missingHalf(fused.parameter, "a") }
+    guard let b = parts[.b] else { throw missingHalf(fused.parameter, "b") }
+    let rank = configuration.rank(of: fused.parameter)
+    guard a.shape.count == 2, b.shape.count == 2, a.shape[0] == b.shape[1], a.shape[0] > 0,
+      a.shape[0] % rank == 0, b.shape[0] % fused.projections.count == 0
+    else {
+      throw AdapterError.rankMismatch(file: file.path, tensor: fused.parameter, a: a.shape, b: b.shape)
+    }
+    let count = a.shape[0] / rank, outputs = b.shape[0] / fused.projections.count
+    let left = try matrix(a), right = try matrix(b)
+    return (0..<count).flatMap { expert in
+      let ownA = left.slice(rows: expert * rank..<(expert + 1) * rank)
+      let ownB = right.gatheringColumns((0..<rank).map { $0 * count + expert })
+      return fused.projections.enumerated().map { index, projection in
+        LowRankPair(
+          tensor: "\(fused.module).\(expert).\(projection)", a: ownA,
+          b: ownB.slice(rows: index * outputs..<(index + 1) * outputs),
+          scaling: configuration.scaling(of: fused.parameter))
+      }
+    }
+  }
+
+  private func missingHalf(_ module: String, _ role: String, isEmbedding: Bool = false) -> AdapterError {
+    .missingHalf(
+      file: file.path, tensor: module,
+      half: Adapter.Naming.peft.name(of: module, role, isEmbedding: isEmbedding))
   }
 
   /// A tensor that must be there exactly if a field says so.

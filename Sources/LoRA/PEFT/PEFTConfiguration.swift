@@ -25,6 +25,8 @@ struct PEFTConfiguration: Sendable {
   let invocationTokens: [Int32]?
   /// Rows that were trained, by the module they belong to.
   let tokens: [(module: String, indices: [Int])]
+  /// Fused parameters of experts that have factors.
+  let parameters: [String]
   /// Modules whose weight is in the file as a whole.
   let replaced: [String]
   let tiesWeights: Bool
@@ -73,6 +75,7 @@ struct PEFTConfiguration: Sendable {
     // A text is a regular expression or `all-linear`: the tensors show what it matched.
     targets = root["target_modules"]?.string == nil ? try fields.names("target_modules") : nil
     layers = try fields.layers()
+    parameters = try fields.parameters()
     invocationTokens = try fields.invocationTokens()
     tokens = try fields.trainedTokens()
     // Tied modules are in the file once.

@@ -17,7 +17,7 @@ struct PEFTFields {
   private static let known: Set<String> = [
     "r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "use_dora", "lora_bias",
     "ensure_weight_tying", "bias", "target_modules", "layers_to_transform", "alora_invocation_tokens",
-    "trainable_token_indices", "init_lora_weights", "modules_to_save",
+    "trainable_token_indices", "init_lora_weights", "modules_to_save", "target_parameters",
   ]
 
   /// Fields that change the arithmetic in a way that is not done here, unless they are off.
@@ -28,7 +28,6 @@ struct PEFTFields {
     "use_bdlora": "BD-LoRA has block-diagonal factors",
     "kasa_config": "KaSA changes the base model's weights",
     "monteclora_config": "MonteCLoRA draws its factors at random",
-    "target_parameters": "factors of fused expert parameters are not supported",
   ]
 
   /// Ways of initialising that leave the base model's weights as they were.
@@ -109,6 +108,19 @@ struct PEFTFields {
       }
     }
     return found
+  }
+
+  /// Parameters that have factors of their own, without a module: those of experts.
+  func parameters() throws(AdapterError) -> [String] {
+    let key = "target_parameters"
+    let names = try names(key) ?? []
+    let other = names.first { name in !FusedExperts.parameters.contains { name.hasSuffix("experts." + $0) } }
+    if let other {
+      throw .unsupportedSetting(
+        file: path, key: key, value: other,
+        reason: "only experts.gate_up_proj and experts.down_proj are known")
+    }
+    return names
   }
 
   func trainedBias() throws(AdapterError) -> PEFTConfiguration.TrainedBias {

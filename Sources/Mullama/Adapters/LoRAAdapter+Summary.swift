@@ -28,7 +28,7 @@ extension LoRAAdapter {
       let ranks = members.map { $0.pair?.rank ?? 0 }
       guard let least = ranks.min(), let most = ranks.max() else { return nil }
       return Module(
-        name: name, count: members.count, ranks: least...most,
+        name: name, count: Set(members.map(\.tensor)).count, ranks: least...most,
         types: Set(members.flatMap { $0.matrices.map(\.matrix.type.name) }).sorted(),
         byteCount: members.reduce(0) { $0 + $1.byteCount })
     }

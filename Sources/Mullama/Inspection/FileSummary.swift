@@ -47,6 +47,9 @@ public struct FileSummary: Sendable {
   public let feedForwardLength: Int?
   public let headCount: Int?
   public let kvHeadCount: Int?
+  /// Experts of a layer, and how many of them a token uses.
+  public let expertCount: Int?
+  public let usedExpertCount: Int?
   public let vocabularySize: Int?
   /// `tokenizer.ggml.model` and, behind a slash, `tokenizer.ggml.pre`.
   public let tokenizer: String?
@@ -84,6 +87,8 @@ public struct FileSummary: Sendable {
     feedForwardLength = number("feed_forward_length")
     headCount = number("attention.head_count")
     kvHeadCount = number("attention.head_count_kv")
+    expertCount = number("expert_count")
+    usedExpertCount = number("expert_used_count")
     let tokens: Int? =
       if case .array(let list) = metadata["tokenizer.ggml.tokens"] { list.count } else { nil }
     vocabularySize = tokens ?? number("vocab_size")

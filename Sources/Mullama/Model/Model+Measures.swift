@@ -12,11 +12,16 @@ extension Model {
   }
 
   /// Bytes of weights that decoding one token reads: all but the embedding, of which it reads one row, unless the
-  /// embedding is the output matrix too.
+  /// embedding is the output matrix too; of a stack of experts only those that a token uses.
   package var weightBytesPerToken: Int {
     let isTied = decoder.file.tensor("output.weight") == nil
+    let experts = decoder.hyperparameters.experts
     return decoder.file.tensors.reduce(0) { sum, tensor in
-      tensor.name == "token_embd.weight" && !isTied ? sum : sum + tensor.byteCount
+      if tensor.name == "token_embd.weight", !isTied { return sum }
+      guard let experts, let sites = decoder.weights.sites(named: tensor.name),
+        decoder.weights.sites[sites.lowerBound].expert != nil
+      else { return sum + tensor.byteCount }
+      return sum + tensor.byteCount / experts.count * experts.used
     }
   }
 

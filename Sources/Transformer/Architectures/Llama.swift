@@ -1,12 +1,14 @@
-/// Llama, Mistral, SmolLM and their kin: RMS norms, grouped-query attention, SwiGLU. Source: Touvron et al. 2023.
+/// Llama, Mistral, Mixtral, SmolLM and their kin: RMS norms, grouped-query attention, SwiGLU or experts of that kind.
+/// Source: Touvron et al. 2023; Jiang et al. 2024.
 ///
 /// The GGUF converter reorders the rows of q and k so that rotary pairs are neighbours.
 enum LlamaArchitecture: Architecture {
   static let interleavedRotary = true
+  static let experts = ExpertRule.optional
 
   static func layer(_ prefix: String, _ loader: inout WeightLoader) throws -> DecoderLayer {
     let h = loader.hyperparameters
-    let model = h.embeddingLength, inner = h.feedForwardLength
+    let model = h.embeddingLength
     return try DecoderLayer(
       attentionNorm: loader.norm("\(prefix).attn_norm", count: model),
       query: loader.linear(
@@ -18,8 +20,6 @@ enum LlamaArchitecture: Architecture {
       keyNorm: nil,
       attentionOutput: loader.linear("\(prefix).attn_output", inputs: h.queryLength, outputs: model),
       feedForwardNorm: loader.norm("\(prefix).ffn_norm", count: model),
-      gate: loader.linear("\(prefix).ffn_gate", inputs: model, outputs: inner),
-      up: loader.linear("\(prefix).ffn_up", inputs: model, outputs: inner),
-      down: loader.linear("\(prefix).ffn_down", inputs: inner, outputs: model))
+      feedForward: loader.feedForward(prefix))
   }
 }

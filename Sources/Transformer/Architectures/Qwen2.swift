@@ -16,11 +16,12 @@ enum Qwen3Architecture: Architecture {
   }
 }
 
-private func halvesLayer(_ prefix: String, _ loader: inout WeightLoader, headNorms: Bool) throws
+/// A layer of the Qwen family, whose rotary pairs are halves of a head.
+func halvesLayer(_ prefix: String, _ loader: inout WeightLoader, headNorms: Bool) throws
   -> DecoderLayer
 {
   let h = loader.hyperparameters
-  let model = h.embeddingLength, inner = h.feedForwardLength
+  let model = h.embeddingLength
   return try DecoderLayer(
     attentionNorm: loader.norm("\(prefix).attn_norm", count: model),
     query: loader.linear("\(prefix).attn_q", inputs: model, outputs: h.queryLength),
@@ -30,7 +31,5 @@ private func halvesLayer(_ prefix: String, _ loader: inout WeightLoader, headNor
     keyNorm: headNorms ? loader.norm("\(prefix).attn_k_norm", count: h.headSize) : nil,
     attentionOutput: loader.linear("\(prefix).attn_output", inputs: h.queryLength, outputs: model),
     feedForwardNorm: loader.norm("\(prefix).ffn_norm", count: model),
-    gate: loader.linear("\(prefix).ffn_gate", inputs: model, outputs: inner),
-    up: loader.linear("\(prefix).ffn_up", inputs: model, outputs: inner),
-    down: loader.linear("\(prefix).ffn_down", inputs: inner, outputs: model))
+    feedForward: loader.feedForward(prefix))
 }

@@ -59,6 +59,9 @@ struct InspectReport {
     if let heads = summary.headCount {
       facts.append("heads", "\(heads)" + (summary.kvHeadCount.map { ", \($0) for keys and values" } ?? ""))
     }
+    if let experts = summary.expertCount, experts > 0 {
+      facts.append("experts", "\(experts)" + (summary.usedExpertCount.map { ", \($0) for a token" } ?? ""))
+    }
     add("vocabulary", summary.vocabularySize)
     facts.append("tokenizer", summary.tokenizer ?? "none")
     facts.append("chat template", summary.hasChatTemplate ? "yes" : "no")
@@ -149,6 +152,8 @@ extension InspectReport {
       add("layers", .optional(summary.layerCount) { .integer($0) })
       add("embedding_length", .optional(summary.embeddingLength) { .integer($0) })
       add("feed_forward_length", .optional(summary.feedForwardLength) { .integer($0) })
+      add("expert_count", .optional(summary.expertCount) { .integer($0) })
+      add("expert_used_count", .optional(summary.usedExpertCount) { .integer($0) })
       add("heads", .optional(summary.headCount) { .integer($0) })
       add("kv_heads", .optional(summary.kvHeadCount) { .integer($0) })
       add("vocabulary", .optional(summary.vocabularySize) { .integer($0) })

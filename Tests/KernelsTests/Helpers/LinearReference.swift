@@ -20,11 +20,11 @@ struct LinearReference {
   private(set) var variances8: [Double] = []
 
   /// What the table's kernels round activations to. The fast kernels read float weights exactly, one token at
-  /// 16 bits, and more at 8 bits unless the weights' own codes are signed bytes.
+  /// 16 bits, and more at 8 bits unless, on x86-64-v3, the weights' own codes are signed bytes.
   static func precision(_ table: TableName, _ type: TensorType, tokens: Int) -> Precision {
-    guard table == .x86V3 else { return .float }
+    guard table.isFast else { return .float }
     switch type {
-    case .q8_0, .iq4_nl, .iq4_xs: return .int16
+    case .q8_0, .iq4_nl, .iq4_xs: return tokens == 1 || table == .x86V3 ? .int16 : .int8
     case .q4_0, .q4_1, .q5_0, .q5_1, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K: return tokens == 1 ? .int16 : .int8
     default: return .float
     }

@@ -3,12 +3,12 @@ import Testing
 
 /// A table of kernels as a test argument: the portable one is the definition, the others must agree with it.
 enum TableName: String, Sendable, CustomTestStringConvertible {
-  case portable, reference, x86V3
+  case portable, reference, x86V3, x86V4
 
   /// Every table that this processor can run.
   static let available: [TableName] = {
     #if arch(x86_64)
-      Processor.hasX86V3 ? [.portable, .reference, .x86V3] : [.portable, .reference]
+      [.portable, .reference] + (Processor.hasX86V3 ? [.x86V3] : []) + (Processor.hasX86V4 ? [.x86V4] : [])
     #else
       [.portable, .reference]
     #endif
@@ -24,8 +24,17 @@ enum TableName: String, Sendable, CustomTestStringConvertible {
       #else
         preconditionFailure("not among the available tables")
       #endif
+    case .x86V4:
+      #if arch(x86_64)
+        .x86V4
+      #else
+        preconditionFailure("not among the available tables")
+      #endif
     }
   }
+
+  /// One that reads integer codes, with kernels for an instruction set.
+  var isFast: Bool { self == .x86V3 || self == .x86V4 }
 
   var testDescription: String { rawValue }
 }

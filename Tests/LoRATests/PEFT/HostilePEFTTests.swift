@@ -316,12 +316,28 @@ import Transformer
     }
     let expert = "model.layers.0.block_sparse_moe.experts.1.w1"
     guard
-      case .unsupportedTarget(_, expert, _) = try Self.bindError({
-        $0.addPair(expert, inputs: 64, outputs: 128)
-      })
+      case .unknownTarget(_, expert) = try Self.bindError({ $0.addPair(expert, inputs: 64, outputs: 128) })
     else {
-      Issue.record("an expert was not refused")
+      Issue.record("the model has no experts")
       return
+    }
+  }
+
+  /// Experts by number, of which the model has four.
+  @Test func expertsThatTheModelLacks() throws {
+    let run = try DecoderRun(TinyModel.experts[0], .reference)
+    for (expert, fits) in [(0, true), (3, true), (4, false), (400, false)] {
+      var draft = PEFTDraft()
+      let module = "model.layers.0.block_sparse_moe.experts.\(expert).w1"
+      draft.addPair(module, inputs: 64, outputs: 128)
+      let problems = AdapterBinding.problems(try draft.adapter(), run.decoder)
+      if fits {
+        #expect(problems.isEmpty)
+      } else if case .unsupportedTarget(_, module, _)? = problems.first {
+        continue
+      } else {
+        Issue.record("expert \(expert) was not refused")
+      }
     }
   }
 

@@ -48,6 +48,8 @@ import Transformer
     }
     #expect(Self.items.contains { $0.model == "qwen2" && $0.id == "dora@0.5.long" })
     #expect(Self.items.contains { $0.id == "lora@-0.6+lora2@1.0.long" })
+    #expect(Self.items.contains { $0.model == "mixtral" && $0.id == "experts@0.5.long" })
+    #expect(Self.items.contains { $0.model == "qwen3moe" && $0.id == "experts_tp@1.0.short" })
   }
 
   @Test(arguments: items) func referenceModeMatches(_ item: Item) throws {

@@ -1,0 +1,43 @@
+/// A list of numbers and addresses that is filled by one thread and then read by many.
+///
+/// Reading an element counts no references, which threads that share a counter would feel. Once it has grown, filling
+/// it again allocates nothing.
+final class PlainList<Element>: @unchecked Sendable {
+  // @unchecked: filled between parallel regions, only read within them.
+  private var base: UnsafeMutablePointer<Element>
+  private var capacity: Int
+  private(set) var count = 0
+
+  init(capacity: Int) {
+    precondition(_isPOD(Element.self))
+    self.capacity = max(1, capacity)
+    base = .allocate(capacity: self.capacity)
+  }
+
+  deinit { base.deallocate() }
+
+  func removeAll() { count = 0 }
+
+  func append(_ element: Element) {
+    if count == capacity {
+      let larger = UnsafeMutablePointer<Element>.allocate(capacity: 2 * capacity)
+      larger.moveInitialize(from: base, count: count)
+      base.deallocate()
+      base = larger
+      capacity *= 2
+    }
+    (base + count).initialize(to: element)
+    count += 1
+  }
+
+  subscript(index: Int) -> Element {
+    @inline(__always) get {
+      assert(index >= 0 && index < count)
+      return base[index]
+    }
+    @inline(__always) set {
+      assert(index >= 0 && index < count)
+      base[index] = newValue
+    }
+  }
+}

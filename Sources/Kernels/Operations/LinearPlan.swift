@@ -1,0 +1,151 @@
+/// What the items of a linear region read: numbers and addresses only. Whoever made the plan holds what they point
+/// into until the region has ended.
+final class LinearPlan {
+  /// One base matrix.
+  struct Slot {
+    let weight: WeightTile
+    let bias: UnsafeMutablePointer<Float>?
+    let output: UnsafeMutablePointer<Float>
+    let stride: Int
+    /// The rows of the input that it multiplies.
+    let firstToken: Int
+    let tokens: Int
+    let tileRows: Int
+    /// The number of this slot's first tile.
+    let firstTile: Int
+    /// Its deltas, in the order of the batch's rows.
+    let deltas: Range<Int>
+    /// Does any row use the base matrix itself?
+    let usesBase: Bool
+  }
+
+  /// What one run of rows adds at a slot.
+  struct Delta {
+    let firstToken: Int
+    let tokens: Int
+    let replacement: WeightTile?
+    let rows: Unmanaged<RowReplacement>?
+    let gain: UnsafeMutablePointer<Float>?
+    let bias: UnsafeMutablePointer<Float>?
+    let parts: Range<Int>
+  }
+
+  /// One adapter's pair of a delta.
+  struct Part {
+    let a: WeightTile
+    let b: WeightTile
+    let scale: Float
+    let gain: UnsafeMutablePointer<Float>?
+    /// Where its `A·x` lies in `hidden`, `[token][columns]`.
+    let column: Int
+  }
+
+  /// `A·x` of one part for some tokens.
+  struct Projection {
+    let part: Int
+    let firstToken: Int
+    let tokens: Int
+  }
+
+  /// Tokens of one projection.
+  private static let projectionTokens = 64
+  /// Weight bytes of a tile when few tokens read it.
+  private static let tileBytes = 256 << 10
+
+  let slots = PlainList<Slot>(capacity: 3)
+  let deltas = PlainList<Delta>(capacity: 64)
+  let parts = PlainList<Part>(capacity: 64)
+  let projections = PlainList<Projection>(capacity: 64)
+  /// The quantized forms that the region reads.
+  private(set) var forms: ActivationForms = []
+  /// Columns of `hidden`: the ranks of the largest deltas of all slots that multiply the same rows.
+  private(set) var hiddenColumns = 0
+  /// The first column of `hidden` that the next slot may use.
+  private var nextColumn = 0
+  private(set) var tileCount = 0
+
+  func removeAll() {
+    slots.removeAll()
+    deltas.removeAll()
+    parts.removeAll()
+    projections.removeAll()
+    forms = []
+    hiddenColumns = 0
+    nextColumn = 0
+    tileCount = 0
+  }
+
+  /// Adds a matrix that some rows of the input read, with the deltas of their runs.
+  func add(
+    _ operand: LinearOperand, into output: Matrix, rows tokenRange: Range<Int>, runs: ArraySlice<DeltaRun>,
+    threads: Int, width: BatchWidth, _ table: KernelTable
+  ) {
+    let tokens = tokenRange.count
+    // Slots of other rows may use the same columns.
+    if slots.count > 0, slots[slots.count - 1].firstToken != tokenRange.lowerBound { nextColumn = 0 }
+    let weight = WeightTile(operand.weight, first: 0, rows: operand.weight.rows)
+    let firstDelta = deltas.count
+    var widest = 0
+    var baseRows = tokens
+    for run in runs where run.count > 0 {
+      guard let delta = run.delta(at: operand.site) else { continue }
+      if delta.replacement != nil { baseRows -= run.count }
+      add(delta, run, width, table)
+      widest = max(widest, delta.totalRank)
+    }
+    nextColumn += widest
+    hiddenColumns = max(hiddenColumns, nextColumn)
+    if baseRows > 0 { forms.formUnion(table.forms(weight.type, width)) }
+    let rows = Self.tileRows(weight, tokens: tokens, threads: threads, table)
+    slots.append(
+      Slot(
+        weight: weight, bias: operand.bias?.pointer, output: output.pointer, stride: output.columns,
+        firstToken: tokenRange.lowerBound, tokens: tokens, tileRows: rows,
+        firstTile: tileCount, deltas: firstDelta..<deltas.count, usesBase: baseRows > 0))
+    tileCount += (weight.rows + rows - 1) / rows
+  }
+
+  private func add(_ delta: LowRankDelta, _ run: DeltaRun, _ width: BatchWidth, _ table: KernelTable) {
+    if let replacement = delta.replacement { forms.formUnion(table.forms(replacement.type, width)) }
+    let firstPart = parts.count
+    var column = nextColumn
+    for segment in delta.segments {
+      forms.formUnion(table.projectionForms(segment.a.type, width))
+      for first in stride(from: run.first, to: run.first + run.count, by: Self.projectionTokens) {
+        let count = min(Self.projectionTokens, run.first + run.count - first)
+        projections.append(Projection(part: parts.count, firstToken: first, tokens: count))
+      }
+      parts.append(
+        Part(
+          a: WeightTile(segment.a, first: 0, rows: segment.a.rows),
+          b: WeightTile(segment.b, first: 0, rows: segment.b.rows), scale: segment.scale,
+          gain: segment.gain?.pointer, column: column))
+      column += segment.rank
+    }
+    deltas.append(
+      Delta(
+        firstToken: run.first, tokens: run.count,
+        replacement: delta.replacement.map { WeightTile($0, first: 0, rows: $0.rows) },
+        rows: delta.rows.map(Unmanaged.passUnretained),
+        gain: delta.gain?.pointer,
+        bias: delta.bias?.pointer, parts: firstPart..<parts.count))
+  }
+
+  /// The slot that a tile belongs to. Experts make many: O(log slots).
+  func slot(ofTile tile: Int) -> Slot {
+    var low = 0, high = slots.count - 1
+    while low < high {
+      let middle = (low + high + 1) / 2
+      if slots[middle].firstTile > tile { high = middle - 1 } else { low = middle }
+    }
+    return slots[low]
+  }
+
+  private static func tileRows(_ weight: WeightTile, tokens: Int, threads: Int, _ table: KernelTable) -> Int {
+    if tokens > BatchWidth.fewRows { return table.tileRows }
+    // Big enough to stream, small enough that threads finish together.
+    let bytesLimit = tileBytes / max(1, weight.rowBytes)
+    let shareLimit = weight.rows / (threads * 4)
+    return max(16, min(bytesLimit, shareLimit) & ~15)
+  }
+}

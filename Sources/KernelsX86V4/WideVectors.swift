@@ -1,0 +1,23 @@
+import _Builtin_intrinsics.intel
+
+/// 512 bits of integers; lanes are what the instruction says they are.
+typealias I512 = __m512i
+/// Sixteen floats.
+typealias F512 = __m512
+
+@inline(__always) func load512(_ p: UnsafeRawPointer, _ offset: Int = 0) -> I512 {
+  p.loadUnaligned(fromByteOffset: offset, as: I512.self)
+}
+
+@inline(__always) func loadFloats16(_ p: UnsafePointer<Float>, _ index: Int = 0) -> F512 {
+  UnsafeRawPointer(p + index).loadUnaligned(as: F512.self)
+}
+
+@inline(__always) func splat512(_ x: Float) -> F512 { F512(repeating: x) }
+@inline(__always) func fma(_ a: F512, _ b: F512, _ c: F512) -> F512 { _mm512_fmadd_ps(a, b, c) }
+@inline(__always) func toFloat(_ v: I512) -> F512 { _mm512_cvtepi32_ps(v) }
+
+/// Four bytes at `p`, in every 32-bit lane.
+@inline(__always) func broadcast32(_ p: UnsafeRawPointer) -> I512 {
+  _mm512_set1_epi32(p.loadUnaligned(as: Int32.self))
+}
