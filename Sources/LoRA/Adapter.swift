@@ -86,6 +86,11 @@ extension Adapter.Naming {
   func name(of tensor: String, _ role: String, isEmbedding: Bool = false) -> String {
     switch (self, role) {
     case (.gguf, "a"), (.gguf, "b"): "\(tensor).lora_\(role)"
+    case (.gguf, "b bias"): tensor + OwnTensors.factorBias
+    case (.gguf, "magnitude"): tensor + OwnTensors.magnitude
+    case (.gguf, "rows"): tensor + OwnTensors.rows
+    case (.gguf, "weight"): tensor + OwnTensors.replacement
+    case (.gguf, "bias"): tensor.dropLast("weight".count) + "bias" + OwnTensors.replacement
     case (.gguf, _): tensor
     case (.peft, "a"), (.peft, "b"):
       isEmbedding

@@ -40,6 +40,13 @@ public enum AdapterError: Error, Equatable, Sendable {
   /// Two adapters of a set wait for an invocation sequence.
   case severalActivated(first: String, second: String)
 
+  // Converting and merging
+  /// The base model has to be given for this.
+  case needsBase(adapter: String, reason: String)
+  /// A value is too large for the type that was asked for.
+  case doesNotFitType(adapter: String, tensor: String, type: String)
+  case cannotMerge(adapter: String, reason: String)
+
   case unknownName(name: String, known: [String])
   case nameTaken(name: String)
 }
@@ -102,6 +109,12 @@ extension AdapterError: CustomStringConvertible {
       "\(first) and \(second) each bring their own '\(tensor)'; apply one of them at a time"
     case .severalActivated(let first, let second):
       "\(first) and \(second) both wait for an invocation sequence; apply one activated adapter at a time"
+    case .needsBase(let adapter, let reason):
+      "\(adapter): the base model is needed, because \(reason); name it with --base"
+    case .doesNotFitType(let adapter, let tensor, let type):
+      "\(adapter): '\(tensor)' has values too large for \(type); choose another type"
+    case .cannotMerge(let adapter, let reason):
+      "\(adapter): cannot be merged: \(reason)"
     case .unknownName(let name, let known):
       known.isEmpty
         ? "no adapter is named '\(name)'; none is loaded"

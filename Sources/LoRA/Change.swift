@@ -71,9 +71,10 @@ package struct LowRankPair: Sendable {
   package let b: WeightMatrix
   package let part: Part
   package let scaling: Scaling
-  /// Added to B(A·x) before it is scaled, `1 × outputs`.
+  /// Added to B(A·x) before it is scaled, `1 × outputs`; of a stack one row for each expert.
   package let bias: WeightMatrix?
-  /// DoRA: the norm that each row of the adapted matrix is given, `1 × outputs`; of an embedding, each column.
+  /// DoRA: the norm that each row of the adapted matrix is given, `1 × outputs`; of an embedding, each column; of a stack
+  /// one row for each expert.
   package let magnitude: WeightMatrix?
 
   package init(
@@ -104,7 +105,9 @@ package struct LowRankPair: Sendable {
     return (0..<count).map { expert in
       LowRankPair(
         tensor: tensor, a: a.slice(rows: expert * aRows..<(expert + 1) * aRows),
-        b: b.slice(rows: expert * bRows..<(expert + 1) * bRows), part: .expert(expert), scaling: scaling)
+        b: b.slice(rows: expert * bRows..<(expert + 1) * bRows), part: .expert(expert), scaling: scaling,
+        bias: bias?.slice(rows: expert..<expert + 1),
+        magnitude: magnitude?.slice(rows: expert..<expert + 1))
     }
   }
 

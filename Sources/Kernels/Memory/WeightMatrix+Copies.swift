@@ -54,8 +54,9 @@ extension WeightMatrix {
   }
 
   /// Calls `body` with the matrix's bytes.
-  package func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
-    try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(start: base, count: byteCount)) }
+  package func withBytes<R, E>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+    defer { withExtendedLifetime(self) {} }
+    return try body(UnsafeRawBufferPointer(start: base, count: byteCount))
   }
 
   /// The same matrix, copied if its elements do not lie on multiples of their size: kernels may load them as numbers.

@@ -142,7 +142,15 @@ struct AdapterFitter {
     try expect(pair.a, rows: pair.rank, columns: site.inputs, pair, "a", stack: stack)
     try expect(pair.b, rows: site.outputs, columns: pair.rank, pair, "b", stack: stack)
     if stack != nil {
-      return pair.experts.map { FittedPair(pair: $0, bias: nil, magnitude: nil, index: index) }
+      var fitted: [FittedPair] = []
+      for (number, expert) in pair.experts.enumerated() {
+        fitted.append(
+          FittedPair(
+            pair: expert, bias: try vector(expert.bias, site.outputs, pair.tensor, "b bias"),
+            magnitude: try vector(expert.magnitude, site.outputs, pair.tensor, "magnitude"),
+            index: index + (number + 1) * adapter.changes.count))
+      }
+      return fitted
     }
     let bias = try vector(pair.bias, site.outputs, pair.tensor, "b bias")
     let magnitude = try vector(pair.magnitude, site.outputs, pair.tensor, "magnitude")

@@ -18,6 +18,6 @@ struct FittedPair: Sendable {
   let bias: [Float]?
   /// One for each row of the model's matrix; of an embedding, one for each column.
   let magnitude: [Float]?
-  /// The change's number in its adapter.
+  /// The change's number in its adapter; those of a stack's experts follow behind all changes. Unique.
   let index: Int
 }

@@ -19,7 +19,7 @@ extension Adapter {
       promptPrefix: try metadata.string("adapter.lora.prompt_prefix"),
       baseModel: try? metadata.string("general.base_model.0.name"),
       invocationTokens: try invocationTokens(file),
-      changes: try readChanges(file, alpha == 0 ? .none : .alpha(alpha)))
+      changes: try GGUFChanges.read(file, alpha == 0 ? .none : .alpha(alpha)))
   }
 
   private static func expect(_ file: GGUFFile, _ key: String, _ value: String) throws {
@@ -42,64 +42,6 @@ extension Adapter {
       throw invalid(found.isEmpty ? "an empty one" : "one with ids beyond 2147483647")
     }
     return tokens
-  }
-
-  private static func readChanges(_ file: GGUFFile, _ scaling: LowRankPair.Scaling) throws -> [Change] {
-    var halves: [String: (a: TensorInfo?, b: TensorInfo?)] = [:]
-    var order: [String] = []
-    var changes: [Change] = []
-    for tensor in file.tensors {
-      let isA = tensor.name.hasSuffix(".lora_a")
-      guard isA || tensor.name.hasSuffix(".lora_b") else {
-        guard tensor.name.hasSuffix("_norm.weight"), tensor.dimensions.count == 1 else {
-          throw AdapterError.unexpectedTensor(file: file.path, tensor: tensor.name)
-        }
-        changes.append(.norm(tensor: tensor.name, try matrix(file, tensor)))
-        continue
-      }
-      let base = String(tensor.name.dropLast(".lora_a".count))
-      if halves[base] == nil { order.append(base) }
-      if isA {
-        halves[base, default: (nil, nil)].a = tensor
-      } else {
-        halves[base, default: (nil, nil)].b = tensor
-      }
-    }
-    return try order.map { base in
-      guard let a = halves[base]?.a else {
-        throw AdapterError.missingHalf(file: file.path, tensor: base, half: base + ".lora_a")
-      }
-      guard let b = halves[base]?.b else {
-        throw AdapterError.missingHalf(file: file.path, tensor: base, half: base + ".lora_b")
-      }
-      guard let part = part(a.dimensions, b.dimensions) else {
-        throw AdapterError.rankMismatch(file: file.path, tensor: base, a: a.dimensions, b: b.dimensions)
-      }
-      return .lowRank(
-        LowRankPair(
-          tensor: base, a: try matrix(file, a), b: try matrix(file, b), part: part, scaling: scaling))
-    } + changes
-  }
-
-  /// What two factors of these dimensions are, or nil if they do not fit together.
-  private static func part(_ a: [Int], _ b: [Int]) -> LowRankPair.Part? {
-    switch (a.count, b.count) {
-    // An embedding's A has one row of `rank` values a token: there the ranks are both in front.
-    case (2, 2): a[1] == b[0] || a[0] == b[0] ? .matrix : nil
-    case (3, 3): a[1] == b[0] && a[2] == b[2] ? .stack(experts: a[2]) : nil
-    default: nil
-    }
-  }
-
-  private static func matrix(_ file: GGUFFile, _ tensor: TensorInfo) throws -> WeightMatrix {
-    switch tensor.type {
-    case .f32, .f16, .bf16, .q8_0: break
-    default:
-      throw AdapterError.unsupportedFactorType(file: file.path, tensor: tensor.name, type: tensor.type.name)
-    }
-    return try WeightMatrix(
-      file.bytes(of: tensor), owner: file, type: tensor.type,
-      rows: tensor.dimensions.dropFirst().reduce(1, *), columns: tensor.dimensions[0])
   }
 
   private static func fileName(_ path: String) -> String {

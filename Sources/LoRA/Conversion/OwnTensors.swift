@@ -1,0 +1,19 @@
+/// Names for what llama.cpp's adapter format cannot say.
+///
+/// Behind the base tensor's name, so that llama.cpp, which knows but `.lora_a` and `.lora_b`, refuses such a file instead of
+/// applying half of it.
+enum OwnTensors {
+  /// DoRA's magnitudes, one for each output; of an embedding, one for each column.
+  static let magnitude = ".lora_magnitude"
+  /// Added to B(A·x) before it is scaled.
+  static let factorBias = ".lora_bias"
+  /// A whole tensor in the model's place, also a bias under its own name.
+  static let replacement = ".replacement"
+  /// Some rows in the model's place; which ones, a key says.
+  static let rows = ".row_replacement"
+  static func rowsKey(_ tensor: String) -> String { "mullama.adapter.rows.\(tensor)" }
+  /// Tensors whose replacement holds for the output matrix too, where the model ties it to them.
+  static let tiedKey = "mullama.adapter.tied"
+
+  static let suffixes = [magnitude, factorBias, replacement, rows]
+}
