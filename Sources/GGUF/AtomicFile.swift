@@ -11,7 +11,7 @@
 /// Until `commit` it lives beside its place as `<path>.<process>-<random>.tmp`; without a commit it is removed at deinit.
 final class AtomicFile {
   private let path: String
-  private let temporaryPath: String
+  let temporaryPath: String
   private let descriptor: Int32
   private var isCommitted = false
 

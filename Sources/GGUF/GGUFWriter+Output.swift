@@ -11,9 +11,13 @@ extension GGUFWriter {
 
   /// Writes the file under a temporary name in the same folder, then renames it: `path` is the old file or the
   /// complete new one, never something between. Each piece that a source hands out is one system call.
-  package func write(to path: String) throws(GGUFError) {
+  ///
+  /// - Parameter temporary: called with the temporary name before anything is written, for those who want to remove the
+  ///   file if the process is interrupted.
+  package func write(to path: String, temporary: (String) -> Void = { _ in }) throws(GGUFError) {
     let layout = try layout(file: path)
     let output = try AtomicFile(path: path)
+    temporary(output.temporaryPath)
     try emit(layout, file: path) { piece throws(GGUFError) in try output.write(piece) }
     try output.commit()
   }

@@ -35,7 +35,8 @@ package enum Program {
 
   /// Parses as the program does: adapters and their scales paired, then by the commands' own declarations.
   package static func parse(_ arguments: [String]) throws -> any ParsableCommand {
-    try MullamaCommand.parseAsRoot(AdapterArguments.pairingScales(arguments))
+    try MullamaCommand.parseAsRoot(
+      MergeArguments.pairingScales(AdapterArguments.pairingScales(arguments)))
   }
 
   /// Says what is wrong and returns the exit code for it.

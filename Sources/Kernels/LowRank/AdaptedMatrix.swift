@@ -52,13 +52,15 @@ package final class AdaptedMatrix {
     }
   }
 
-  private func encode(_ range: Range<Int>, _ type: TensorType, _ target: UnsafeMutableRawPointer, _ rowBytes: Int)
-  {
+  private func encode(
+    _ range: Range<Int>, _ type: TensorType, _ target: UnsafeMutableRawPointer, _ rowBytes: Int
+  ) {
     let task = ClosureTask()
     let size = Self.rowsPerItem
     task.body = { [self] item, worker in
       let line = lines.row(worker)
-      for row in range.lowerBound + item * size..<min(range.upperBound, range.lowerBound + (item + 1) * size) {
+      for row in range.lowerBound + item * size..<min(range.upperBound, range.lowerBound + (item + 1) * size)
+      {
         compute(row, into: line, worker)
         WeightEncoder.encode(
           line, count: weight.columns, as: type, into: target + (row - range.lowerBound) * rowBytes)

@@ -13,7 +13,9 @@ struct ConvertedTensor: Sendable {
   /// - Parameters:
   ///   - parts: matrices under each other.
   ///   - factors: what each of them is multiplied with.
-  init(_ name: String, _ dimensions: [Int], _ type: TensorType, _ parts: [WeightMatrix], factors: [Float]? = nil) {
+  init(
+    _ name: String, _ dimensions: [Int], _ type: TensorType, _ parts: [WeightMatrix], factors: [Float]? = nil
+  ) {
     precondition(parts.reduce(0) { $0 + $1.rows * $1.columns } == dimensions.reduce(1, *))
     self.name = name
     self.dimensions = dimensions
@@ -56,7 +58,8 @@ struct ConvertedTensor: Sendable {
         try parts[part].withBytes { bytes throws(GGUFError) in try sink(bytes) }
       } else {
         let bytes = WeightEncoder.encode(values(part), as: type)
-        try bytes.withUnsafeBufferPointer { bytes throws(GGUFError) in try sink(UnsafeRawBufferPointer(bytes)) }
+        try bytes.withUnsafeBufferPointer { bytes throws(GGUFError) in try sink(UnsafeRawBufferPointer(bytes))
+        }
       }
     }
   }

@@ -93,7 +93,8 @@ struct GGUFChanges {
       zip(indices, indices.dropFirst()).allSatisfy({ $0 < $1 }), (indices.first ?? 0) >= 0
     else {
       throw AdapterError.invalidSetting(
-        file: file.path, key: key, expected: "\(values.rows) ascending row numbers, those of '\(tensor.name)'",
+        file: file.path, key: key,
+        expected: "\(values.rows) ascending row numbers, those of '\(tensor.name)'",
         found: "something else")
     }
     return .rows(tensor: target, indices, values, tiesOutput: tied.contains(target))

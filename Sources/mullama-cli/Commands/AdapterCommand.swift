@@ -4,7 +4,10 @@ import ArgumentParser
 struct AdapterCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "adapter",
-    abstract: "Looks at LoRA adapters.",
+    abstract: "Looks at LoRA adapters, converts, compares and merges them.",
     discussion: "mullama adapter check style.gguf --base model.gguf",
-    subcommands: [AdapterInspectCommand.self, AdapterCheckCommand.self])
+    subcommands: [
+      AdapterInspectCommand.self, AdapterCheckCommand.self, AdapterConvertCommand.self,
+      AdapterMergeCommand.self, AdapterDiffCommand.self,
+    ])
 }

@@ -15,6 +15,7 @@ package enum CommandError: Error, Equatable, Sendable {
   case tooLarge(file: String, limit: Int)
   case notText(file: String)
   case textTooShort(file: String, tokens: Int, needed: Int)
+  case wouldReplaceInput(file: String)
   case noInput
   case noChat(model: String)
 }
@@ -29,6 +30,8 @@ extension CommandError: CustomStringConvertible {
     case .notText(let file): "\(file): not a UTF-8 text"
     case .textTooShort(let file, let tokens, let needed):
       "\(file): the text has \(tokens) tokens but at least \(needed) are needed; give more text or a smaller --context"
+    case .wouldReplaceInput(let file):
+      "\(file): would replace the model that it is made from; give --output another name"
     case .noInput: "the prompt is empty: give one as an argument or on standard input"
     case .noChat(let model):
       "\(model): the model has no chat template to chat with; give a PROMPT, which it continues"

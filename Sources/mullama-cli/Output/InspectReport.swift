@@ -28,7 +28,7 @@ struct InspectReport {
     var facts = Table(alignments: [.left, .left])
     facts.append("file", summary?.path ?? adapter?.path ?? "")
     if let name = summary?.name ?? adapter?.name { facts.append("name", name) }
-    facts.append("kind", adapter == nil ? summary?.kind ?? "" : "LoRA adapter")
+    facts.append("kind", adapter.map(Self.kind) ?? summary?.kind ?? "")
     facts.append("architecture", summary?.architecture ?? "not said")
     if let adapter {
       describe(adapter, &facts)
@@ -65,6 +65,12 @@ struct InspectReport {
     add("vocabulary", summary.vocabularySize)
     facts.append("tokenizer", summary.tokenizer ?? "none")
     facts.append("chat template", summary.hasChatTemplate ? "yes" : "no")
+  }
+
+  /// `LoRA adapter`, `LoRA adapter (PEFT): rsLoRA, DoRA`
+  private static func kind(_ adapter: LoRAAdapter) -> String {
+    let kinds = adapter.kinds == [.lora] ? "" : ": " + adapter.kinds.map(\.rawValue).joined(separator: ", ")
+    return "LoRA adapter" + (adapter.architecture == nil ? " (PEFT)" : "") + kinds
   }
 
   private func describe(_ adapter: LoRAAdapter, _ facts: inout Table) {
@@ -138,6 +144,8 @@ extension InspectReport {
       add("gguf_version", .integer(summary.version))
     }
     if let adapter {
+      add("format", .string(adapter.architecture == nil ? "peft" : "gguf"))
+      add("kinds", .array(adapter.kinds.map { .string($0.rawValue) }))
       add("alpha", .optional(adapter.alpha) { .number($0) })
       add("ranks", [.integer(adapter.ranks.lowerBound), .integer(adapter.ranks.upperBound)])
       add("task", .optional(adapter.taskName) { .string($0) })

@@ -45,6 +45,11 @@ package struct OutputStream: Sendable {
 
   package func writeLine(_ line: String = "") { write(line + "\n") }
 
+  /// A line on standard error about something that was done all the same.
+  package static func warn(_ text: String) {
+    messages.writeLine("mullama: warning: " + Wording.printable(text))
+  }
+
   private func fail(_ code: Int32) -> Never {
     if code != EPIPE, descriptor == 1 {
       OutputStream.messages.writeLine(

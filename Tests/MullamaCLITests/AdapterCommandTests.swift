@@ -1,0 +1,171 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `mullama adapter`: what can be done with adapters alone, from outside.
+@Suite struct AdapterCommandTests {
+  private let model = Fixtures.path("llama/model.gguf")
+  private let tokens = "1,316,39,68,75"
+
+  private func peft(_ name: String, _ model: String = "llama") -> String {
+    Fixtures.path("\(model)/adapters/\(name)/peft")
+  }
+
+  private func logits(_ model: String, _ arguments: [String], _ folder: URL) throws -> [Float] {
+    let file = folder.appendingPathComponent("logits.npy")
+    let run = try CommandLineRun(
+      ["logits", model, "--tokens", tokens, "--all", "--precision", "reference", "--output", file.path]
+        + arguments)
+    try #require(run.status == 0, "\(run.errors)")
+    return try NPYArray(contentsOf: file).values
+  }
+
+  private func difference(_ a: [Float], _ b: [Float]) -> Float {
+    a.count == b.count ? zip(a, b).map { abs($0 - $1) }.max() ?? 0 : .infinity
+  }
+
+  @Test(arguments: ["lora", "rslora", "pattern", "embed", "dora", "mts_lmhead", "bias"])
+  func convertKeepsTheLogits(_ name: String) throws {
+    try withTemporaryDirectory { folder in
+      let file = folder.appendingPathComponent("out.gguf").path
+      let run = try CommandLineRun([
+        "adapter", "convert", peft(name), "-o", file, "--base", model, "--outtype", "f32", "--json",
+      ])
+      #expect(run.status == 0)
+      let isPlain = ["lora", "rslora", "pattern", "embed"].contains(name)
+      #expect(run.errors.hasPrefix("mullama: warning: llama.cpp refuses this file") == !isPlain)
+      let json = try run.json()
+      #expect((json["warnings"] as? [String])?.isEmpty == isPlain)
+      #expect(json["type"] as? String == "f32")
+      #expect(
+        json["bytes"] as? Int
+          == (try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int))
+      for scale in ["1", "0.5"] {
+        let own = try logits(model, ["--lora", peft(name), "--lora-scale", scale], folder)
+        let converted = try logits(model, ["--lora", file, "--lora-scale", scale], folder)
+        #expect(difference(own, converted) < 1e-3)
+      }
+      let diff = try CommandLineRun(["adapter", "diff", peft(name), file, "--base", model, "--json"])
+      #expect(diff.status == 0)
+      #expect(try diff.json()["same"] as? Bool == true)
+    }
+  }
+
+  @Test func convertAsksForTheBase() throws {
+    try withTemporaryDirectory { folder in
+      let file = folder.appendingPathComponent("out.gguf").path
+      let start = ["adapter", "convert", peft("lora"), "-o", file]
+      for more in [[], ["--architecture", "llama"]] {
+        let run = try CommandLineRun(start + more)
+        #expect(run.status == 1 && run.isOneLineError && run.errors.contains("--base"))
+        #expect(!FileManager.default.fileExists(atPath: file))
+      }
+      let heads = ["--architecture", "llama", "--heads", "4", "--kv-heads", "2"]
+      #expect(try CommandLineRun(start + heads).status == 0)
+      let given = try Data(contentsOf: URL(fileURLWithPath: file))
+      #expect(try CommandLineRun(start + ["--base", model]).status == 0)
+      #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == given)
+      #expect(try CommandLineRun(start + ["--base", model, "--heads", "4"]).status == 2)
+      // A GGUF adapter says its architecture itself.
+      let again = folder.appendingPathComponent("again.gguf").path
+      #expect(
+        try CommandLineRun(["adapter", "convert", file, "-o", again, "--outtype", "bf16"]).status == 0)
+      #expect(try CommandLineRun(["adapter", "diff", file, again, "--tolerance", "0.02"]).status == 0)
+    }
+  }
+
+  @Test func mergeIsWhatRunTimeDoes() throws {
+    try withTemporaryDirectory { folder in
+      let file = folder.appendingPathComponent("merged.gguf").path
+      let run = try CommandLineRun([
+        "adapter", "merge", model, peft("lora"), "--scale", "0.8", peft("dora"), "-o", file, "--json",
+      ])
+      #expect(run.status == 0 && run.errors == "")
+      let json = try run.json()
+      let adapters = try #require(json["adapters"] as? [[String: Any]])
+      #expect(adapters.map { $0["scale"] as? Double } == [0.8, 1])
+      #expect(json["changed"] as? Int == 21)
+      let expected = try logits(
+        model, ["--lora", peft("lora"), "--lora-scale", "0.8", "--lora", peft("dora")], folder)
+      #expect(difference(try logits(file, [], folder), expected) < 1e-3)
+      let inspect = try CommandLineRun(["inspect", file, "--metadata"])
+      #expect(inspect.output.contains("mullama.merged"))
+      let half = try CommandLineRun([
+        "adapter", "merge", "--type", "f16", "-o", file, model, peft("lora"),
+      ])
+      #expect(half.status == 0 && half.output.contains("new types: F16"))
+      #expect(
+        try Set(FileManager.default.contentsOfDirectory(atPath: folder.path)) == [
+          "merged.gguf", "logits.npy",
+        ])
+    }
+  }
+
+  @Test func mergeRefusesBadUse() throws {
+    try withTemporaryDirectory { folder in
+      let file = folder.appendingPathComponent("model.gguf")
+      try FileManager.default.copyItem(at: Fixtures.url("llama/model.gguf"), to: file)
+      let before = try Data(contentsOf: file)
+      func status(_ arguments: [String]) throws -> Int32 {
+        let run = try CommandLineRun(["adapter", "merge"] + arguments)
+        #expect(run.isOneLineError)
+        return run.status
+      }
+      #expect(try status([file.path, peft("lora"), "-o", file.path]) == 1)
+      #expect(try status([file.path, peft("lora"), "-o", "/dev/null"]) == 1)
+      #expect(try status([file.path, peft("lora"), "-o", folder.path]) == 1)
+      #expect(try status([file.path, "-o", folder.path + "/out.gguf"]) == 2)
+      #expect(try status([file.path, "--scale", "1", peft("lora"), "-o", "out.gguf"]) == 2)
+      #expect(
+        try status([file.path, peft("lora"), "--scale", "1", "--scale=2", "-o", "out.gguf"]) == 2)
+      #expect(try status([file.path, peft("lora"), "--scale", "much", "-o", "out.gguf"]) == 2)
+      #expect(try status([file.path, peft("lora", "qwen2"), "-o", folder.path + "/out.gguf"]) == 1)
+      #expect(try Data(contentsOf: file) == before)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["model.gguf"])
+    }
+  }
+
+  @Test func diffNamesWhatDiffers() throws {
+    let same = try CommandLineRun(["adapter", "diff", peft("lora"), peft("lora")])
+    #expect(same.status == 0 && same.output == "no difference in 21 changes\n")
+    let run = try CommandLineRun(["adapter", "diff", peft("lora"), peft("lora2"), "--json"])
+    #expect(run.status == 1 && run.errors == "")
+    let tensors = try #require(run.json()["tensors"] as? [[String: Any]])
+    #expect(tensors.count == 21)
+    #expect(tensors.allSatisfy { ($0["relative_difference"] as? Double ?? 0) > 0.5 })
+    #expect(tensors.allSatisfy { (($0["first"] as? [String: Any])?["rank"] as? Int) == 4 })
+    #expect(tensors.allSatisfy { (($0["second"] as? [String: Any])?["rank"] as? Int) == 3 })
+    let parts = try CommandLineRun(["adapter", "diff", peft("lora"), peft("qv")])
+    #expect(parts.status == 1 && parts.output.contains("only first"))
+    let mixed = try CommandLineRun([
+      "adapter", "diff", peft("lora"), Fixtures.path("llama/adapters/lora/adapter.gguf"),
+    ])
+    #expect(mixed.status == 1 && mixed.isOneLineError && mixed.errors.contains("--base"))
+  }
+
+  @Test func inspectTellsOfPEFTFolders() throws {
+    for (name, kinds) in [
+      ("lora", ["LoRA"]), ("rslora", ["rsLoRA"]), ("dora", ["LoRA", "DoRA"]),
+      ("embed", ["LoRA", "token embedding"]), ("mts_lmhead", ["LoRA", "replaced matrices"]),
+      ("bias", ["LoRA", "biases of factors"]),
+    ] {
+      let json = try CommandLineRun(["adapter", "inspect", peft(name), "--json"]).json()
+      #expect(json["kinds"] as? [String] == kinds)
+      #expect(json["format"] as? String == "peft")
+      #expect((json["content_hash"] as? String)?.count == 32)
+      #expect(json["bytes"] as? Int ?? 0 > 0)
+      #expect((json["modules"] as? [Any])?.isEmpty == false)
+    }
+    let text = try CommandLineRun(["adapter", "inspect", peft("experts", "mixtral")])
+    #expect(text.output.contains("LoRA adapter (PEFT): LoRA, experts"))
+  }
+
+  @Test func checkListsEveryMismatchOfAFolder() throws {
+    let run = try CommandLineRun([
+      "adapter", "check", peft("lora"), "--base", Fixtures.path("qwen2/model.gguf"), "--json",
+    ])
+    #expect(run.status == 1)
+    // The feed-forward of this model is narrower: gate, up and down of three layers.
+    #expect((try run.json()["problems"] as? [String])?.count == 9)
+  }
+}
