@@ -23,8 +23,8 @@ enum ComparedValues: Sendable {
   /// The sum of the products of corresponding values; nil: the shapes differ.
   private func dot(_ other: ComparedValues) -> Double? {
     switch (self, other) {
-    case (.products(let own, let isEmbedding), .products(let others, isEmbedding)):
-      guard own.count == others.count else { return nil }
+    case (.products(let own, let isEmbedding), .products(let others, let isOther)):
+      guard own.count == others.count, isEmbedding == isOther else { return nil }
       var sum = 0.0
       for (first, second) in zip(own, others) {
         guard let product = Self.dot(first, second, isEmbedding) else { return nil }
