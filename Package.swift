@@ -37,11 +37,14 @@ let package = Package(
     .target(name: "Kernels", dependencies: ["GGUF", "COpenBLAS", "CProcessor"] + instructionSetDependencies),
     .target(name: "Tokenization", dependencies: ["GGUF"]),
     .target(name: "ChatTemplates"),
+    .target(name: "SafeTensors", dependencies: ["GGUF"]),
     .target(name: "Transformer", dependencies: ["GGUF", "Kernels"]),
-    .target(name: "LoRA", dependencies: ["GGUF", "Kernels", "Transformer"]),
+    .target(name: "LoRA", dependencies: ["GGUF", "SafeTensors", "Kernels", "Transformer"]),
     .target(
       name: "Mullama",
-      dependencies: ["GGUF", "Kernels", "Tokenization", "ChatTemplates", "Transformer", "LoRA"]),
+      dependencies: [
+        "GGUF", "SafeTensors", "Kernels", "Tokenization", "ChatTemplates", "Transformer", "LoRA",
+      ]),
     .target(name: "MullamaBenchmarkSupport", dependencies: ["GGUF", "Kernels", "Transformer", "Mullama"]),
     .executableTarget(
       name: "mullama",
@@ -51,12 +54,14 @@ let package = Package(
       path: "Sources/mullama-cli"),
     .target(name: "TestSupport", dependencies: ["GGUF"], path: "Tests/TestSupport"),
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "TestSupport"]),
+    .testTarget(name: "SafeTensorsTests", dependencies: ["GGUF", "SafeTensors", "TestSupport"]),
     .testTarget(name: "KernelsTests", dependencies: ["GGUF", "Kernels", "TestSupport"]),
     .testTarget(name: "TokenizationTests", dependencies: ["GGUF", "Tokenization", "TestSupport"]),
     .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "TestSupport"]),
     .testTarget(name: "TransformerTests", dependencies: ["GGUF", "Kernels", "Transformer", "TestSupport"]),
     .testTarget(
-      name: "LoRATests", dependencies: ["GGUF", "Kernels", "Transformer", "LoRA", "TestSupport"]),
+      name: "LoRATests",
+      dependencies: ["GGUF", "SafeTensors", "Kernels", "Transformer", "LoRA", "TestSupport"]),
     .testTarget(
       name: "MullamaTests",
       dependencies: [

@@ -1,103 +1,133 @@
 import Kernels
 
-/// A LoRA adapter as it was read: pairs of low-rank factors for tensors of some base model.
+/// A LoRA adapter as it was read: an immutable list of changes to tensors of some base model.
 ///
-/// Immutable, and independent of any model until it is bound (`AdapterBinding`). The factors are views of the mapped
-/// file: an adapter costs its file's bytes once, whatever its scale and however many models use it.
+/// Independent of any model until it is bound (`AdapterBinding`). Matrices are views of the mapped file: an adapter costs
+/// its file's bytes once, whatever its scale and however many models use it.
 package final class Adapter: Sendable {
-  /// The factors of one base tensor: `ΔW = effective scale × B·A`.
-  package struct Pair: Sendable {
-    /// The base tensor's name in a GGUF file: `blk.0.attn_q.weight`.
-    package let tensor: String
-    /// `rank × inputs`; of an embedding `tokens × rank`, one row a token; of a stack the experts' under each other.
-    package let a: WeightMatrix
-    /// `outputs × rank`, of a stack the experts' under each other.
-    package let b: WeightMatrix
-    package let part: Part
-
-    package init(tensor: String, a: WeightMatrix, b: WeightMatrix, part: Part = .matrix) {
-      self.tensor = tensor
-      self.a = a
-      self.b = b
-      self.part = part
-    }
-
-    package var rank: Int { b.columns }
-    /// The one expert that it is for, if it is for one.
-    package var expert: Int? { if case .expert(let index) = part { index } else { nil } }
-    package var byteCount: Int { a.byteCount + b.byteCount }
-
-    /// ggml order, fastest dimension first.
-    package var aDimensions: [Int] { dimensions(a) }
-    package var bDimensions: [Int] { dimensions(b) }
-
-    private func dimensions(_ factor: WeightMatrix) -> [Int] {
-      guard case .stack(let experts) = part else { return [factor.columns, factor.rows] }
-      return [factor.columns, factor.rows / experts, experts]
-    }
-
-    /// The pairs of single experts that a stack is made of; of another pair itself. They share its bytes.
-    package var experts: [Pair] {
-      guard case .stack(let count) = part else { return [self] }
-      let aRows = a.rows / count, bRows = b.rows / count
-      return (0..<count).map { expert in
-        Pair(
-          tensor: tensor, a: a.slice(rows: expert * aRows..<(expert + 1) * aRows),
-          b: b.slice(rows: expert * bRows..<(expert + 1) * bRows), part: .expert(expert))
-      }
-    }
-  }
-
-  /// What of a base tensor a pair changes.
-  package enum Part: Sendable, Equatable {
-    /// The whole matrix.
-    case matrix
-    /// One matrix of a stack of experts, `blk.0.ffn_gate_exps.weight`.
-    case expert(Int)
-    /// All matrices of a stack, each with factors of its own; their number.
-    case stack(experts: Int)
+  /// How its changes are named, and in which order its matrices have their rows.
+  package enum Naming: Sendable, Equatable {
+    /// As the base's GGUF file does; the adapter is for one architecture.
+    case gguf(architecture: String)
+    /// As the modules of the model it was trained on.
+    case peft
   }
 
   /// Where it came from.
   package let path: String
-  /// `general.name` of the file, else the file's own name.
+  /// `general.name` of the file, else the file's or folder's own name.
   package let name: String
-  /// The base model's architecture, as in `general.architecture`.
-  package let architecture: String
-  /// nil: none, and the effective scale is the user's alone.
+  package let naming: Naming
+  /// Of the adapter as a whole; nil: none.
   package let alpha: Float?
   package let taskName: String?
   package let promptPrefix: String?
-  package let pairs: [Pair]
-  /// Made of every factor's name, shape and bytes, and alpha: equal hashes mean equal effect.
+  /// The base model in its maker's words; nil: not said.
+  package let baseModel: String?
+  /// aLoRA: the tokens from which on it acts; nil: it always does.
+  package let invocationTokens: [Int32]?
+  package let changes: [Change]
+  /// Made of everything that has an effect: equal hashes mean equal effect.
   package let contentHash: ContentHash
 
+  /// - Throws: `noTensors`, `notFinite` naming the change: every value is looked at once.
   package init(
-    path: String, name: String, architecture: String, alpha: Float?, taskName: String? = nil,
-    promptPrefix: String? = nil, pairs: [Pair], contentHash: ContentHash
-  ) {
+    path: String, name: String, naming: Naming, alpha: Float?, taskName: String? = nil,
+    promptPrefix: String? = nil, baseModel: String? = nil, invocationTokens: [Int32]? = nil, changes: [Change]
+  ) throws(AdapterError) {
+    guard !changes.isEmpty else { throw .noTensors(file: path) }
     self.path = path
     self.name = name
-    self.architecture = architecture
+    self.naming = naming
     self.alpha = alpha
     self.taskName = taskName
     self.promptPrefix = promptPrefix
-    self.pairs = pairs
-    self.contentHash = contentHash
+    self.baseModel = baseModel
+    self.invocationTokens = invocationTokens
+    self.changes = changes
+    var hash = ContentHash()
+    if case .gguf(let architecture) = naming { hash.add(architecture) }
+    for token in invocationTokens ?? [] { hash.add(UInt64(bitPattern: Int64(token))) }
+    for change in changes {
+      hash.add(change)
+      for (role, matrix) in change.matrices {
+        guard matrix.isFinite() else {
+          throw .notFinite(file: path, what: "a value in '\(naming.name(of: change.tensor, role))'")
+        }
+        hash.add(role)
+        hash.add(UInt64(matrix.type.rawValue))
+        hash.add(UInt64(matrix.rows))
+        hash.add(UInt64(matrix.columns))
+        matrix.withBytes { hash.add($0) }
+      }
+    }
+    contentHash = hash
   }
 
-  /// What multiplies `B·A` of a pair when the user asks for `scale`: `scale × alpha / rank`, the rank being the pair's
-  /// own; `scale` where there is no alpha. Source: Hu et al. 2021, section 4.1.
-  package func effectiveScale(of pair: Pair, scale: Float) -> Float {
-    guard let alpha else { return scale }
-    return scale * alpha / Float(pair.rank)
+  /// The base model's architecture; nil: whichever has the modules it names.
+  package var architecture: String? {
+    if case .gguf(let architecture) = naming { architecture } else { nil }
   }
 
-  /// Smallest and largest rank of its pairs.
+  /// Its low-rank factors.
+  package var pairs: [LowRankPair] { changes.compactMap(\.pair) }
+
+  /// Smallest and largest rank of its pairs; 0 if it has none.
   package var ranks: ClosedRange<Int> {
     let all = pairs.map(\.rank)
     return (all.min() ?? 0)...(all.max() ?? 0)
   }
 
-  package var byteCount: Int { pairs.reduce(0) { $0 + $1.byteCount } }
+  package var byteCount: Int { changes.reduce(0) { $0 + $1.byteCount } }
+}
+
+extension Adapter.Naming {
+  /// The tensor of the adapter's file that plays a role (`Change.matrices`) in a change.
+  func name(of tensor: String, _ role: String, isEmbedding: Bool = false) -> String {
+    switch (self, role) {
+    case (.gguf, "a"), (.gguf, "b"): "\(tensor).lora_\(role)"
+    case (.gguf, _): tensor
+    case (.peft, "a"), (.peft, "b"):
+      isEmbedding
+        ? "\(tensor).lora_embedding_\(role.uppercased())" : "\(tensor).lora_\(role.uppercased()).weight"
+    case (.peft, "b bias"): "\(tensor).lora_B.bias"
+    case (.peft, "magnitude"): "\(tensor).lora_magnitude_vector"
+    case (.peft, "rows"): "\(tensor).token_adapter.trainable_tokens_delta"
+    case (.peft, "bias"): "\(tensor).bias"
+    case (.peft, _): "\(tensor).weight"
+    }
+  }
+
+  /// A matrix's dimensions as the adapter's format writes them: fastest first in GGUF, last in PEFT. `rows` are those of
+  /// one matrix where there is a stack of several.
+  func shape(rows: Int, columns: Int, stack: Int? = nil) -> [Int] {
+    switch self {
+    case .gguf: [columns, rows] + (stack.map { [$0] } ?? [])
+    case .peft: [rows, columns]
+    }
+  }
+}
+
+extension ContentHash {
+  fileprivate mutating func add(_ change: Change) {
+    add(change.tensor)
+    switch change {
+    case .lowRank(let pair):
+      switch pair.scaling {
+      case .none: add(0)
+      case .alpha(let alpha): add(UInt64(alpha.bitPattern) | 1 << 32)
+      case .rankStabilized(let alpha): add(UInt64(alpha.bitPattern) | 2 << 32)
+      }
+      switch pair.part {
+      case .matrix: break
+      case .expert(let index): add(UInt64(index) | 1 << 62)
+      case .stack(let experts): add(UInt64(experts) | 1 << 63)
+      }
+    case .rows(_, let rows, _, let tiesOutput):
+      add(tiesOutput ? 1 : 0)
+      for row in rows { add(UInt64(row)) }
+    case .matrix(_, _, let tiesOutput): add(tiesOutput ? 1 : 0)
+    case .norm, .bias: break
+    }
+  }
 }

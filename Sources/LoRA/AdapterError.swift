@@ -12,6 +12,17 @@ public enum AdapterError: Error, Equatable, Sendable {
   /// A kind of adapter that this version cannot apply.
   case unsupportedKind(file: String, kind: String)
 
+  // PEFT folders
+  /// `hint`: what to do about it, if that is known.
+  case incompleteFolder(folder: String, missing: String, hint: String?)
+  case invalidConfiguration(file: String, reason: String)
+  case invalidSetting(file: String, key: String, expected: String, found: String)
+  /// A setting that changes what the adapter does, in a way that is not done here.
+  case unsupportedSetting(file: String, key: String, value: String, reason: String)
+  case invalidPattern(file: String, key: String, pattern: String, reason: String)
+  /// Two things that the adapter says cannot both be true.
+  case contradiction(file: String, what: String)
+
   case wrongArchitecture(adapter: String, expected: String, found: String)
   case unknownTarget(adapter: String, tensor: String)
   case unsupportedTarget(adapter: String, tensor: String, reason: String)
@@ -20,6 +31,14 @@ public enum AdapterError: Error, Equatable, Sendable {
   /// `limit` is the length of the model's longest row.
   case rankTooLarge(adapter: String, tensor: String, limit: Int, found: Int)
   case invalidScale(adapter: String, scale: Float)
+  /// The adapter has rows for `found` tokens, the model for `expected`.
+  case vocabularyMismatch(adapter: String, tensor: String, expected: Int, found: Int)
+
+  // Several adapters together
+  /// Two adapters bring their own version of one tensor.
+  case conflict(tensor: String, first: String, second: String)
+  /// Two adapters of a set wait for an invocation sequence.
+  case severalActivated(first: String, second: String)
 
   case unknownName(name: String, known: [String])
   case nameTaken(name: String)
@@ -43,7 +62,19 @@ extension AdapterError: CustomStringConvertible {
     case .noTensors(let file):
       "\(file): the adapter has no LoRA tensors"
     case .unsupportedKind(let file, let kind):
-      "\(file): \(kind) adapters are not supported; give a GGUF file with plain LoRA factors"
+      "\(file): adapters of kind \(kind) are not supported; only LoRA and what PEFT builds on it are"
+    case .incompleteFolder(let folder, let missing, let hint):
+      "\(folder): not a PEFT adapter: \(missing) is missing" + (hint.map { "; " + $0 } ?? "")
+    case .invalidConfiguration(let file, let reason):
+      "\(file): \(reason)"
+    case .invalidSetting(let file, let key, let expected, let found):
+      "\(file): \(key) is \(found), expected \(expected)"
+    case .unsupportedSetting(let file, let key, let value, let reason):
+      "\(file): the setting \(key) = \(value) is not supported: \(reason)"
+    case .invalidPattern(let file, let key, let pattern, let reason):
+      "\(file): the pattern '\(pattern)' of \(key) cannot be used: \(reason)"
+    case .contradiction(let file, let what):
+      "\(file): the adapter contradicts itself: \(what)"
     case .wrongArchitecture(let adapter, let expected, let found):
       "\(adapter): model arch and LoRA arch mismatch: the model is '\(expected)', the adapter is for '\(found)'"
     case .unknownTarget(let adapter, let tensor):
@@ -61,6 +92,16 @@ extension AdapterError: CustomStringConvertible {
         + "inputs; the adapter is damaged, or should be merged into the model"
     case .invalidScale(let adapter, let scale):
       "\(adapter): the scale must be a finite number, not \(scale)"
+    case .vocabularyMismatch(let adapter, let tensor, let expected, let found):
+      found > expected
+        ? "\(adapter): '\(tensor)' has \(found) tokens but the model has \(expected): the adapter was trained with "
+          + "\(found - expected) added tokens, which this model file does not have; convert a base model resized to them"
+        : "\(adapter): '\(tensor)' has only \(found) of the model's \(expected) tokens: the adapter was made for "
+          + "another base model"
+    case .conflict(let tensor, let first, let second):
+      "\(first) and \(second) each bring their own '\(tensor)'; apply one of them at a time"
+    case .severalActivated(let first, let second):
+      "\(first) and \(second) both wait for an invocation sequence; apply one activated adapter at a time"
     case .unknownName(let name, let known):
       known.isEmpty
         ? "no adapter is named '\(name)'; none is loaded"

@@ -2,6 +2,7 @@ public import ChatTemplates
 public import GGUF
 public import Kernels
 public import LoRA
+public import SafeTensors
 public import Tokenization
 public import Transformer
 
@@ -9,6 +10,8 @@ public import Transformer
 
 /// What is wrong with a GGUF file.
 public typealias GGUFError = GGUF.GGUFError
+/// What is wrong with a safetensors file.
+public typealias SafeTensorsError = SafeTensors.SafeTensorsError
 /// What is wrong with a model, or with what was asked of it.
 public typealias ModelError = Transformer.ModelError
 /// Why an adapter cannot be read or applied.

@@ -63,6 +63,7 @@ package struct Batch {
     var firstRow: Int
     var count: Int
     var firstPosition: Int
+    var adapters: AdapterSet?
   }
 
   package private(set) var tokens: [Int32] = []
@@ -95,13 +96,14 @@ package struct Batch {
     _ newTokens: some Collection<Int32>, to sequence: SequenceState, adapters: AdapterSet?, logits: Logits
   ) throws(ModelError) {
     if newTokens.isEmpty { return }
-    var first = sequence.length
-    for part in parts where part.sequence === sequence { first = part.firstPosition + part.count }
+    let first = nextPosition(of: sequence)
     guard first + newTokens.count <= sequence.capacity else {
       throw .contextExceeded(limit: sequence.capacity, requested: first + newTokens.count)
     }
     parts.append(
-      Part(sequence: sequence, firstRow: tokens.count, count: newTokens.count, firstPosition: first))
+      Part(
+        sequence: sequence, firstRow: tokens.count, count: newTokens.count, firstPosition: first,
+        adapters: adapters))
     switch logits {
     case .none: break
     case .last:
@@ -116,5 +118,35 @@ package struct Batch {
       positions.append(first + i)
     }
     rows.append(newTokens.count, adapters)
+  }
+
+  /// Adds the next tokens of a sequence whose adapters are activated from a position on (`AdapterSet.activation`): those
+  /// before it get what acts until then. A set that waits for nothing acts everywhere.
+  ///
+  /// - Parameter start: nil: the set is not activated.
+  /// - Throws: as `append(_:to:adapters:logits:)`.
+  package mutating func append(
+    _ newTokens: some Collection<Int32>, to sequence: SequenceState, adapters: AdapterSet?,
+    activeFrom start: Int?,
+    logits: Logits
+  ) throws(ModelError) {
+    guard let activation = adapters?.activation else {
+      return try append(newTokens, to: sequence, adapters: adapters, logits: logits)
+    }
+    let first = nextPosition(of: sequence)
+    guard first + newTokens.count <= sequence.capacity else {
+      throw .contextExceeded(limit: sequence.capacity, requested: first + newTokens.count)
+    }
+    let inactive = min(max(0, (start ?? .max) - first), newTokens.count)
+    let isAllInactive = inactive == newTokens.count
+    try append(
+      newTokens.prefix(inactive), to: sequence, adapters: activation.before,
+      logits: logits == .last && !isAllInactive ? .none : logits)
+    try append(newTokens.dropFirst(inactive), to: sequence, adapters: adapters, logits: logits)
+  }
+
+  private func nextPosition(of sequence: SequenceState) -> Int {
+    guard let last = parts.last(where: { $0.sequence === sequence }) else { return sequence.length }
+    return last.firstPosition + last.count
   }
 }

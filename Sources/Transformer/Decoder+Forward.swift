@@ -60,11 +60,13 @@ extension Decoder {
         let row = part.firstRow + i
         if let norm = layer.queryNorm {
           s.workspace.rmsNormHeads(
-            s.query, row: row, heads: h.headCount, headSize: h.headSize, norm.weight, epsilon: h.rmsEpsilon)
+            s.query, row: row, heads: h.headCount, headSize: h.headSize, norm.weight(for: part.adapters),
+            epsilon: h.rmsEpsilon)
         }
         if let norm = layer.keyNorm {
           s.workspace.rmsNormHeads(
-            s.key, row: row, heads: h.kvHeadCount, headSize: h.headSize, norm.weight, epsilon: h.rmsEpsilon)
+            s.key, row: row, heads: h.kvHeadCount, headSize: h.headSize, norm.weight(for: part.adapters),
+            epsilon: h.rmsEpsilon)
         }
         s.workspace.rotate(
           s.query, row: row, heads: h.headCount, headSize: h.headSize, angles: s.angles,

@@ -4,6 +4,9 @@ import Kernels
 package struct Norm: Sendable {
   package let weight: Matrix
   package let site: Int
+
+  /// The adapters' weight, or the model's where they bring none.
+  func weight(for adapters: AdapterSet?) -> Matrix { adapters?.norms[site] ?? weight }
 }
 
 extension DecoderState {
@@ -12,10 +15,10 @@ extension DecoderState {
     var index = 0
     while index < rows.adapterRuns.count {
       // Rows that share the weight are normalised together.
-      let weight = rows.adapterRuns[index].adapters?.norms[norm.site] ?? norm.weight
+      let weight = norm.weight(for: rows.adapterRuns[index].adapters)
       var end = row
       while index < rows.adapterRuns.count,
-        (rows.adapterRuns[index].adapters?.norms[norm.site] ?? norm.weight) === weight
+        norm.weight(for: rows.adapterRuns[index].adapters) === weight
       {
         end += rows.adapterRuns[index].count
         index += 1

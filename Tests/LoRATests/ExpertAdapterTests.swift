@@ -66,22 +66,19 @@ import Transformer
     #expect(stack.pairs.count == 9 && stack.pairs.allSatisfy { $0.part == .stack(experts: 4) })
     let singles = stack.pairs.flatMap(\.experts)
     #expect(singles.count == 36)
-    func adapter(_ pairs: [LoRA.Adapter.Pair], _ index: UInt64) -> LoRA.Adapter {
-      var hash = ContentHash()
-      hash.add(index)
-      return LoRA.Adapter(
-        path: "memory", name: "memory", architecture: stack.architecture, alpha: 8, pairs: pairs,
-        contentHash: hash)
+    func adapter(_ pairs: [LowRankPair]) throws -> LoRA.Adapter {
+      try LoRA.Adapter(
+        path: "memory", name: "memory", naming: stack.naming, alpha: 8, changes: pairs.map { .lowRank($0) })
     }
     let whole = try run.logits(Self.tokens, run.bind([(stack, 0.7)]))
-    #expect(try run.logits(Self.tokens, run.bind([(adapter(singles, 0), 0.7)])) == whole)
+    #expect(try run.logits(Self.tokens, run.bind([(adapter(singles), 0.7)])) == whole)
     // In any order, and spread over as many adapters as there are pairs.
-    #expect(try run.logits(Self.tokens, run.bind([(adapter(singles.reversed(), 1), 0.7)])) == whole)
-    let many = singles.enumerated().map { (adapter([$1], UInt64($0)), Float(0.7)) }
+    #expect(try run.logits(Self.tokens, run.bind([(adapter(singles.reversed()), 0.7)])) == whole)
+    let many = try singles.map { (try adapter([$0]), Float(0.7)) }
     #expect(try run.logits(Self.tokens, run.bind(many)) == whole)
     let base = try run.logits(Self.tokens)
-    for (index, pair) in singles.enumerated() {
-      let found = try run.logits(Self.tokens, run.bind([(adapter([pair], UInt64(index)), 1)]))
+    for pair in singles {
+      let found = try run.logits(Self.tokens, run.bind([(adapter([pair]), 1)]))
       #expect(difference(found, base) > 0.01, "\(pair.tensor) \(pair.part)")
     }
   }
@@ -171,10 +168,10 @@ import Transformer
       ("output.weight", 3, 0), ("blk.1.ffn_gate_inp.weight", 1, 0),
     ]
     for (tensor, expert, count) in targets {
-      let changed = LoRA.Adapter.Pair(tensor: tensor, a: pair.a, b: pair.b, part: .expert(expert))
-      let adapter = LoRA.Adapter(
-        path: Self.name, name: "bad", architecture: "llama", alpha: nil, pairs: [changed],
-        contentHash: ContentHash())
+      let changed = LowRankPair(tensor: tensor, a: pair.a, b: pair.b, part: .expert(expert))
+      let adapter = try LoRA.Adapter(
+        path: Self.name, name: "bad", naming: .gguf(architecture: "llama"), alpha: nil,
+        changes: [.lowRank(changed)])
       let error = AdapterError.unsupportedTarget(
         adapter: Self.name, tensor: tensor,
         reason: "it is for expert \(expert), but the model has \(count) there, numbered from 0")

@@ -105,19 +105,27 @@ import Transformer
     }
   }
 
-  @Test func activatedAdapters() {
-    for value in [MetadataValue.array(.uint32([1, 2])), .array(.uint32([])), .string("?")] {
-      expectUnreadable(.unsupportedKind(file: Self.name, kind: "activated LoRA (aLoRA)")) {
-        $0["adapter.alora.invocation_tokens"] = value
-      }
+  @Test func invocationTokens() throws {
+    let key = "adapter.alora.invocation_tokens"
+    for (value, found) in [
+      (MetadataValue.array(.uint32([])), "an empty one"), (.string("?"), "string"),
+      (.array(.int32([1])), "array of int32"),
+      (.array(.uint32([1, 1 << 31])), "one with ids beyond 2147483647"),
+    ] {
+      expectUnreadable(
+        .invalidSetting(
+          file: Self.name, key: key, expected: "an array of uint32 token ids, not empty", found: found)
+      ) { $0[key] = value }
     }
+    #expect(try Self.read { $0[key] = .array(.uint32([7, 8])) }.invocationTokens == [7, 8])
+    #expect(try Self.read { _ in }.invocationTokens == nil)
   }
 
   // MARK: Tensors
 
   @Test func unexpectedTensors() {
     for tensor in [
-      "blk.0.attn_q.weight", "blk.0.attn_q.bias", "blk.0.attn_norm.weight", "blk.0.attn_q.weight.lora_c",
+      "blk.0.attn_q.weight", "blk.0.attn_q.bias", "blk.0.attn_norm.bias", "blk.0.attn_q.weight.lora_c",
       "blk.0.attn_q.weight.lora_A", "lora_a", "blk.0.attn_q.weight.lora_magnitude", "日本語",
     ] {
       expectUnreadable(.unexpectedTensor(file: Self.name, tensor: tensor)) {

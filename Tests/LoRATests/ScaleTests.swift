@@ -91,7 +91,7 @@ import Transformer
     #expect(adapter.ranks == 1...run.decoder.adaptable.count)
     for (index, pair) in adapter.pairs.enumerated() {
       #expect(pair.rank == index + 1)
-      #expect(adapter.effectiveScale(of: pair, scale: 0.5) == 3 / Float(index + 1))
+      #expect(pair.effectiveScale(0.5) == 3 / Float(index + 1))
     }
     #expect(try run.adapter(alpha: 0).adapter().alpha == nil)
     #expect(try run.adapter().adapter().alpha == nil)

@@ -27,6 +27,7 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
 
   static let llama = TinyModel(folder: "llama")
   static let tied = TinyModel(folder: "llama_tied_l3rope")
+  static let qwen2 = TinyModel(folder: "qwen2")
   /// Float32 models: untied, tied, with biases and rotary halves, with heads of their own size.
   static let floats = [llama, TinyModel(folder: "qwen2"), tied, TinyModel(folder: "mistral")]
   /// One for each way the kernels read weights: 8-bit or 16-bit activations, blocks of 32 or 256, with offsets or not.

@@ -131,12 +131,45 @@ import Testing
     #expect(try model.tokens(of: .text("hi there")) == model.tokens(of: .raw("hi there")))
   }
 
-  @Test func aPEFTFolderIsNamed() throws {
+  /// A folder, either of its files, or the GGUF file: the same adapter.
+  @Test(arguments: ["", "/adapter_model.safetensors", "/adapter_config.json"])
+  func aPEFTFolderIsLoaded(_ file: String) async throws {
+    let manifest = try ConformanceManifest.load("llama")
+    let model = try Model.load(manifest.modelPath, options: ModelOptions(precision: .reference))
+    let tokens = Prompt.tokens([1, 2, 3, 4, 5])
+    let converted = try LoRAAdapter.load(manifest.adapterPath("lora"))
+    let adapter = try LoRAAdapter.load(manifest.peftPath("lora") + file)
+    #expect(adapter.architecture == nil)
+    #expect(adapter.alpha == 8)
+    #expect(adapter.targets.count == converted.targets.count)
+    #expect(adapter.problems(with: model).isEmpty)
+    let options = GenerationOptions(
+      maxTokens: 12, sampling: SamplingOptions(temperature: 0), ignoresEnd: true)
+    let base = try await Context(model).complete(tokens, options: options)
+    let expected = try await Context(model, adapters: [(converted, 1)]).complete(tokens, options: options)
+    let found = try await Context(model, adapters: [(adapter, 1)]).complete(tokens, options: options)
+    #expect(found.tokens == expected.tokens)
+    #expect(found.tokens != base.tokens)
+  }
+
+  @Test func anIncompletePEFTFolderIsNamed() throws {
     try withTemporaryDirectory { folder in
+      #expect(
+        throws: AdapterError.incompleteFolder(
+          folder: folder.path, missing: "adapter_config.json", hint: nil)
+      ) { try LoRAAdapter.load(folder.path) }
       try "{}".write(
         to: folder.appendingPathComponent("adapter_config.json"), atomically: true, encoding: .utf8)
-      #expect(throws: AdapterError.unsupportedKind(file: folder.path, kind: "PEFT-folder")) {
-        try LoRAAdapter.load(folder.path)
+      #expect(
+        throws: AdapterError.incompleteFolder(
+          folder: folder.path, missing: "adapter_model.safetensors", hint: nil)
+      ) { try LoRAAdapter.load(folder.path) }
+      try "".write(
+        to: folder.appendingPathComponent("adapter_model.bin"), atomically: true, encoding: .utf8)
+      #expect {
+        try LoRAAdapter.load(folder.path + "/adapter_config.json")
+      } throws: { error in
+        "\(error)".contains("adapter_model.bin is a pickle")
       }
     }
   }

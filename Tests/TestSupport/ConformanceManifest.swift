@@ -73,6 +73,14 @@ package struct ConformanceManifest: Codable, Sendable {
     return Fixtures.path("\(model)/\(file)")
   }
 
+  /// The path of an adapter's PEFT folder; throws `FixtureError.missing` if it has none.
+  package func peftPath(_ name: String) throws -> String {
+    guard let folder = adapters[name]?.peft else {
+      throw FixtureError.missing(what: "PEFT adapter \(name)", manifest: model)
+    }
+    return Fixtures.path("\(model)/\(folder)")
+  }
+
   /// The token ids of a case.
   package func tokens(of item: ConformanceCase) throws -> [Int] {
     guard let tokens = sequences[item.sequence] else {

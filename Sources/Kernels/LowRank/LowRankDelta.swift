@@ -1,7 +1,7 @@
 /// What one bound adapter set does at one site: `y = gain ⊙ (W·x) + bias + Σ scaleᵢ gainᵢ ⊙ Bᵢ(Aᵢ·x)`.
 ///
 /// The factors are views of the adapter's own bytes: binding, scaling and stacking copy nothing. `W` is
-/// `replacement` where an adapter brings its own matrix.
+/// `replacement` where an adapter brings its own matrix, and has some rows of `rows` where it brings only those.
 package final class LowRankDelta: Sendable {
   /// One adapter's pair at this site.
   package struct Segment: Sendable {
@@ -31,16 +31,19 @@ package final class LowRankDelta: Sendable {
   /// Added to the output, `1 × outputs`.
   package let bias: Matrix?
   package let replacement: WeightMatrix?
+  package let rows: RowReplacement?
   /// Ranks of all segments together.
   package let totalRank: Int
 
   package init(
-    segments: [Segment], gain: Matrix? = nil, bias: Matrix? = nil, replacement: WeightMatrix? = nil
+    segments: [Segment], gain: Matrix? = nil, bias: Matrix? = nil, replacement: WeightMatrix? = nil,
+    rows: RowReplacement? = nil
   ) {
     self.segments = segments
     self.gain = gain
     self.bias = bias
     self.replacement = replacement
+    self.rows = rows
     totalRank = segments.reduce(0) { $0 + $1.rank }
   }
 }

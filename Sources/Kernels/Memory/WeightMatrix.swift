@@ -48,7 +48,7 @@ package struct WeightMatrix: @unchecked Sendable {
     owner = memory
   }
 
-  private init(
+  init(
     type: TensorType, rows: Int, columns: Int, base: UnsafeRawPointer, rowBytes: Int, owner: AnyObject
   ) {
     self.type = type

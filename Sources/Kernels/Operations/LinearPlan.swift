@@ -24,6 +24,7 @@ final class LinearPlan {
     let firstToken: Int
     let tokens: Int
     let replacement: WeightTile?
+    let rows: Unmanaged<RowReplacement>?
     let gain: UnsafeMutablePointer<Float>?
     let bias: UnsafeMutablePointer<Float>?
     let parts: Range<Int>
@@ -128,6 +129,7 @@ final class LinearPlan {
       Delta(
         firstToken: run.first, tokens: run.count,
         replacement: delta.replacement.map { WeightTile($0, first: 0, rows: $0.rows) },
+        rows: delta.rows.map(Unmanaged.passUnretained),
         gain: delta.gain?.pointer,
         bias: delta.bias?.pointer, parts: firstPart..<parts.count, canFuse: Self.canFuse(delta)))
   }

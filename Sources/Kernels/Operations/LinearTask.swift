@@ -131,7 +131,8 @@ final class LinearTask: PoolTask {
       spinWait { projectionsDone.load(ordering: .acquiring) >= plan.projections.count }
       for index in slot.deltas {
         let delta = plan.deltas[index]
-        addDelta(delta, first, rows, output + delta.firstToken * slot.stride, slot.stride, worker)
+        addDelta(
+          delta, input, first, rows, output + delta.firstToken * slot.stride, slot.stride, worker)
       }
     }
     addBias(slot.bias, first, rows, output + slot.firstToken * slot.stride, slot.stride, slot.tokens)
@@ -165,34 +166,50 @@ final class LinearTask: PoolTask {
   }
 
   private func addDelta(
-    _ delta: LinearPlan.Delta, _ first: Int, _ rows: Int, _ output: UnsafeMutablePointer<Float>,
-    _ stride: Int,
-    _ worker: Int
+    _ delta: LinearPlan.Delta, _ input: ActivationView, _ first: Int, _ rows: Int,
+    _ output: UnsafeMutablePointer<Float>, _ stride: Int, _ worker: Int
   ) {
+    delta.rows?._withUnsafeGuaranteedRef { own in
+      own.multiply(
+        input.dropping(tokens: delta.firstToken), tokens: delta.tokens, first: first, count: rows,
+        into: output, stride: stride)
+    }
+    // Factors that share W's gain are added before it: DoRA by itself costs one more product for an output.
+    for index in delta.parts where plan.parts[index].gain == delta.gain {
+      addPart(plan.parts[index], delta, first, rows, output, stride, worker)
+    }
     if let gain = delta.gain {
       for token in 0..<delta.tokens {
         let line = output + token * stride
         for row in 0..<rows { line[row] *= gain[first + row] }
       }
     }
-    for index in delta.parts {
-      let part = plan.parts[index]
-      let h = hidden.row(delta.firstToken) + part.column
-      let tile = part.b.slice(first, rows)
-      guard let gain = part.gain else {
-        table.addMultiply(tile, h, hidden.columns, delta.tokens, output, stride, scratch.base(worker))
-        continue
-      }
-      let sum = scratch.tile(worker)
-      for token in 0..<delta.tokens {
-        for row in 0..<rows { sum[row] = 0 }
-        table.addMultiply(
-          tile, h + token * hidden.columns, hidden.columns, 1, sum, rows, scratch.base(worker))
-        let line = output + token * stride
-        for row in 0..<rows { line[row] += gain[first + row] * sum[row] }
-      }
+    for index in delta.parts where plan.parts[index].gain != delta.gain {
+      addPart(plan.parts[index], delta, first, rows, output, stride, worker, gain: plan.parts[index].gain)
     }
     addBias(delta.bias, first, rows, output, stride, delta.tokens)
+  }
+
+  /// `output += gain ⊙ B·h`
+  private func addPart(
+    _ part: LinearPlan.Part, _ delta: LinearPlan.Delta, _ first: Int, _ rows: Int,
+    _ output: UnsafeMutablePointer<Float>, _ stride: Int, _ worker: Int,
+    gain: UnsafeMutablePointer<Float>? = nil
+  ) {
+    let h = hidden.row(delta.firstToken) + part.column
+    let tile = part.b.slice(first, rows)
+    guard let gain else {
+      return table.addMultiply(
+        tile, h, hidden.columns, delta.tokens, output, stride, scratch.base(worker))
+    }
+    let sum = scratch.tile(worker)
+    for token in 0..<delta.tokens {
+      for row in 0..<rows { sum[row] = 0 }
+      table.addMultiply(
+        tile, h + token * hidden.columns, hidden.columns, 1, sum, rows, scratch.base(worker))
+      let line = output + token * stride
+      for row in 0..<rows { line[row] += gain[first + row] * sum[row] }
+    }
   }
 
   private func addBias(

@@ -125,15 +125,26 @@ package final class Workspace {
 
   /// Row `row` of `target` = row `token` of an embedding matrix, plus the run's delta: B · A[token], where row `token` of
   /// `a` is the token's column of A.
+  ///
+  /// `delta.gain` and `delta.bias` have one value for each of the embedding's columns. A segment's own gain must already be
+  /// in its B.
   package func embed(_ table: WeightMatrix, token: Int, delta: LowRankDelta?, into target: Matrix, row: Int) {
     let line = target.row(row)
-    (delta?.replacement ?? table).dequantizeRow(token, into: line)
+    if let own = delta?.rows, let index = own.index(of: token) {
+      line.update(from: own.values.row(index), count: target.columns)
+    } else {
+      (delta?.replacement ?? table).dequantizeRow(token, into: line)
+    }
     guard let delta else { return }
+    if let gain = delta.gain {
+      for column in 0..<target.columns { line[column] *= gain.pointer[column] }
+    }
+    if let bias = delta.bias { compute.table.addScaled(bias.pointer, 1, target.columns, line) }
     let part = scratch.tile(0)
     for segment in delta.segments {
       // An embedding's `a` is stored with one row of `rank` values a token, so `rank` is its columns.
       let rank = segment.a.columns
-      precondition(token >= 0 && token < segment.a.rows)
+      precondition(token >= 0 && token < segment.a.rows && segment.gain == nil)
       let a = WeightTile(segment.a, first: token, rows: 1),
         b = WeightTile(segment.b, first: 0, rows: segment.b.rows)
       for first in stride(from: 0, to: rank, by: WorkerScratch.tileFloats) {

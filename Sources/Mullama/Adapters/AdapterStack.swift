@@ -21,11 +21,11 @@ struct AdapterStack: Sendable {
   func index(of name: String) -> Int? { entries.firstIndex { $0.name == name } }
 
   /// The stack with other entries, bound to the model.
-  func replacing(_ entries: [AppliedAdapter], decoder: Decoder) throws(AdapterError) -> AdapterStack {
+  func replacing(_ entries: [AppliedAdapter], binding: AdapterBinding) throws(AdapterError) -> AdapterStack {
     var copy = self
     copy.entries = entries
-    copy.bound = try AdapterBinding.bind(
-      entries.map { AdapterBinding.Entry($0.adapter.adapter, scale: $0.scale) }, to: decoder)
+    copy.bound = try binding.bind(
+      entries.map { AdapterBinding.Entry($0.adapter.adapter, scale: $0.scale) })
     return copy
   }
 }
@@ -70,7 +70,7 @@ extension Model {
     try stack.withLock { stack in
       var entries = stack.entries
       try edit(&entries)
-      stack = try stack.replacing(entries, decoder: decoder)
+      stack = try stack.replacing(entries, binding: binding)
     }
   }
 }

@@ -1,14 +1,15 @@
 import LoRA
 
 extension LoRAAdapter {
-  /// The factor pairs of one kind of base tensor, over all layers.
+  /// The changes of one kind of base tensor, over all layers.
   public struct Module: Sendable, Equatable {
     /// `attn_q` for `blk.0.attn_q.weight`, `blk.1.attn_q.weight`, …
     public let name: String
-    /// Tensors it changes.
+    /// Changes.
     public let count: Int
+    /// Of its factors; 0 where something is replaced.
     public let ranks: ClosedRange<Int>
-    /// Weight types of the factors, sorted.
+    /// Weight types of the matrices, sorted.
     public let types: [String]
     public let byteCount: Int
   }
@@ -16,19 +17,19 @@ extension LoRAAdapter {
   /// What the adapter changes, kind by kind, in the order of the file.
   public var modules: [Module] {
     var order: [String] = []
-    var pairs: [String: [Adapter.Pair]] = [:]
-    for pair in adapter.pairs {
-      let name = Self.moduleName(pair.tensor)
-      if pairs[name] == nil { order.append(name) }
-      pairs[name, default: []].append(pair)
+    var changes: [String: [Change]] = [:]
+    for change in adapter.changes {
+      let name = Self.moduleName(change.tensor)
+      if changes[name] == nil { order.append(name) }
+      changes[name, default: []].append(change)
     }
     return order.compactMap { name in
-      guard let members = pairs[name], let least = members.map(\.rank).min(),
-        let most = members.map(\.rank).max()
-      else { return nil }
+      guard let members = changes[name] else { return nil }
+      let ranks = members.map { $0.pair?.rank ?? 0 }
+      guard let least = ranks.min(), let most = ranks.max() else { return nil }
       return Module(
         name: name, count: Set(members.map(\.tensor)).count, ranks: least...most,
-        types: Set(members.flatMap { [$0.a.type.name, $0.b.type.name] }).sorted(),
+        types: Set(members.flatMap { $0.matrices.map(\.matrix.type.name) }).sorted(),
         byteCount: members.reduce(0) { $0 + $1.byteCount })
     }
   }
@@ -38,12 +39,13 @@ extension LoRAAdapter {
 
   /// Everything that keeps the adapter from being applied to a model; empty: it fits.
   public func problems(with model: Model) -> [AdapterError] {
-    AdapterBinding.problems(adapter, model.decoder)
+    model.binding.problems(adapter)
   }
 
   private static func moduleName(_ tensor: String) -> String {
     var parts = tensor.split(separator: ".", omittingEmptySubsequences: false)
     if parts.count > 2, parts[0] == "blk" { parts.removeFirst(2) }
+    if parts.count > 3, parts[0] == "model", parts[1] == "layers" { parts.removeFirst(3) }
     if parts.count > 1, parts.last == "weight" { parts.removeLast() }
     return parts.joined(separator: ".")
   }

@@ -1,28 +1,18 @@
-import GGUF
 import LoRA
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
-/// A LoRA adapter, loaded once and applied unmerged: `W·x + scale × B(A·x)`.
+/// A LoRA adapter, loaded once and applied unmerged: `W·x + scale × B(A·x)` and the kinds that build on it.
 ///
 /// It belongs to no model until it is applied; one adapter may be applied to several models at different scales.
 public final class LoRAAdapter: Sendable {
   package let adapter: Adapter
 
-  /// Loads a GGUF adapter. Its factors stay mapped; every value is checked to be finite.
+  /// Loads an adapter: a GGUF file, or a PEFT folder (`adapter_config.json` and `adapter_model.safetensors`) or either of
+  /// its files. Its matrices stay mapped; every value is checked to be finite.
   ///
-  /// - Throws: `GGUFError` for a damaged file, `AdapterError` for one that is no LoRA adapter.
+  /// - Throws: `GGUFError` or `SafeTensorsError` for a damaged file, `AdapterError` for one that is no LoRA adapter or does
+  ///   something that is not supported, by name.
   public static func load(_ path: String) throws -> LoRAAdapter {
-    if access(path + "/adapter_config.json", F_OK) == 0 {
-      throw AdapterError.unsupportedKind(file: path, kind: "PEFT-folder")
-    }
-    return LoRAAdapter(try Adapter.read(try GGUFFile.open(path)))
+    LoRAAdapter(try Adapter.read(path: path))
   }
 
   package init(_ adapter: Adapter) { self.adapter = adapter }
@@ -30,15 +20,19 @@ public final class LoRAAdapter: Sendable {
   /// `general.name` of the file, or the file's own name.
   public var name: String { adapter.name }
   public var path: String { adapter.path }
-  /// The base model's architecture.
-  public var architecture: String { adapter.architecture }
+  /// The base model's architecture; nil: a PEFT adapter does not say, its base decides.
+  public var architecture: String? { adapter.architecture }
+  /// What its maker says about the base model; nil: nothing.
+  public var baseModel: String? { adapter.baseModel }
+  /// Activated LoRA: it acts from the last occurrence of these tokens in the prompt on. nil: it always acts.
+  public var invocationTokens: [Int32]? { adapter.invocationTokens }
   /// nil: the file has no alpha, and the scale is the user's alone.
   public var alpha: Float? { adapter.alpha }
   /// Smallest and largest rank of its factor pairs.
   public var ranks: ClosedRange<Int> { adapter.ranks }
-  /// Names of the base tensors it changes.
-  public var targets: [String] { adapter.pairs.map(\.tensor) }
-  /// Bytes of its factors.
+  /// Names of what it changes: tensors of the base's GGUF file, or modules of the model a PEFT adapter was trained on.
+  public var targets: [String] { adapter.changes.map(\.tensor) }
+  /// Bytes of its matrices.
   public var byteCount: Int { adapter.byteCount }
   /// Equal for adapters of equal content, wherever they came from.
   public var contentHash: String { adapter.contentHash.description }

@@ -36,6 +36,8 @@ public struct Completion: Sendable {
   public let promptTokens: Int
   /// Tokens of the prompt that the context still held from before, and did not evaluate again.
   public let reusedTokens: Int
+  /// An activated adapter that stayed off, because its invocation sequence is not in the prompt; nil: none did.
+  public let inactiveAdapter: String?
   /// The seed that was used, also when none was asked for.
   public let seed: UInt64
   /// Seconds from the start to the first token's logits.

@@ -45,7 +45,7 @@ public actor Context {
     options: ContextOptions = ContextOptions()
   ) throws {
     let entries = adapters.map { AdapterBinding.Entry($0.adapter.adapter, scale: $0.scale) }
-    try self.init(model, bound: try AdapterBinding.bind(entries, to: model.decoder), options: options)
+    try self.init(model, bound: try model.binding.bind(entries), options: options)
   }
 
   private init(_ model: Model, bound: AdapterSet?, options: ContextOptions) throws {

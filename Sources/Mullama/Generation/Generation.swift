@@ -68,6 +68,7 @@ struct Generation {
     }
     return Completion(
       text: text, tokens: tokens, finishReason: reason, promptTokens: prompt.count, reusedTokens: reused,
+      inactiveAdapter: session.activeFrom == nil ? session.adapters?.activation?.adapter : nil,
       seed: sampler.seed, prefillSeconds: (prefilled - start).seconds,
       decodeSeconds: (clock.now - prefilled).seconds)
   }

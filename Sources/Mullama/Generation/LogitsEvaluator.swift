@@ -11,6 +11,8 @@ package final class LogitsEvaluator {
   private let sequence: SequenceState
   private let state: DecoderState
   private var batch = Batch()
+  /// An activated adapter that stayed off in the last sequence, because its invocation tokens are not in it.
+  package private(set) var inactiveAdapter: String?
 
   /// Tokens of one pass where no logits are wanted, and where they are.
   private static let silentTokens = 512
@@ -41,13 +43,17 @@ package final class LogitsEvaluator {
       throw ModelError.contextExceeded(limit: sequence.capacity, requested: tokens.count)
     }
     sequence.truncate(to: 0)
+    let activeFrom = adapters?.activation?.start(in: tokens)
+    inactiveAdapter = activeFrom == nil ? adapters?.activation?.adapter : nil
     var next = 0
     while next < tokens.count {
       let isShown = next >= first
       let end =
         isShown ? min(next + state.maximumLogits, tokens.count) : min(next + state.maximumTokens, first)
       batch.removeAll()
-      try batch.append(tokens[next..<end], to: sequence, adapters: adapters, logits: isShown ? .all : .none)
+      try batch.append(
+        tokens[next..<end], to: sequence, adapters: adapters, activeFrom: activeFrom,
+        logits: isShown ? .all : .none)
       try decoder.forward(batch, state)
       if isShown {
         for row in 0..<end - next { try state.logits.withRow(row) { try body(next + row, $0) } }

@@ -8,6 +8,8 @@ package final class Session {
   package let adapters: AdapterSet?
   /// The tokens whose keys and values are held.
   package private(set) var tokens: [Int32] = []
+  /// The position from which an activated adapter acts; nil: it does not, or there is none.
+  package private(set) var activeFrom: Int?
   private let decoder: Decoder
   private let sequence: SequenceState
   private let state: DecoderState
@@ -25,7 +27,8 @@ package final class Session {
   package var capacity: Int { sequence.capacity }
 
   /// Makes `prompt` the sequence's content, keeping what it shares with the present one, and leaves the logits of its
-  /// last token. Returns how many tokens were kept.
+  /// last token. Returns how many tokens were kept. An activated adapter acts from its sequence's last occurrence in
+  /// `prompt` on.
   ///
   /// - Throws: `ModelError.contextExceeded`, before anything changes; `CancellationError` between two batches, when the
   ///   sequence holds the tokens evaluated so far.
@@ -37,7 +40,15 @@ package final class Session {
     var kept = 0
     // The last token is always evaluated: its logits are wanted.
     while kept < min(tokens.count, prompt.count - 1), tokens[kept] == prompt[kept] { kept += 1 }
-    truncate(to: kept)
+    if let activation = adapters?.activation {
+      let start = activation.start(in: prompt)
+      // What lies before both beginnings was computed without the activated adapter, as it is now.
+      if start != activeFrom { kept = min(kept, start ?? .max, activeFrom ?? .max) }
+      truncate(to: kept)
+      activeFrom = start
+    } else {
+      truncate(to: kept)
+    }
     var next = kept
     while next < prompt.count {
       if isCancelled() { throw CancellationError() }
@@ -56,7 +67,7 @@ package final class Session {
   /// Appends tokens, at most a batch of them.
   package func evaluate(_ new: some Collection<Int32>, logits: Batch.Logits) throws(ModelError) {
     batch.removeAll()
-    try batch.append(new, to: sequence, adapters: adapters, logits: logits)
+    try batch.append(new, to: sequence, adapters: adapters, activeFrom: activeFrom, logits: logits)
     try decoder.forward(batch, state)
     tokens.append(contentsOf: new)
   }

@@ -24,6 +24,8 @@ public final class Model: Sendable {
   /// From `tokenizer.chat_template`; nil: the model has none.
   let chatTemplate: ChatTemplate?
   let stack = Mutex(AdapterStack())
+  /// Fits adapters to the decoder.
+  let binding: AdapterBinding
 
   /// Loads a model from a `.gguf` file; of a split model, name the first part.
   ///
@@ -47,6 +49,7 @@ public final class Model: Sendable {
     case .fast: table = try .best(environment: getenv("MULLAMA_KERNELS").map { String(cString: $0) })
     }
     decoder = try Decoder(file, compute: Compute(table: table, threads: options.threads))
+    binding = AdapterBinding(decoder)
     tokenizer = try Tokenizer(file.metadata)
     guard tokenizer.vocabularyCount <= decoder.hyperparameters.vocabularySize else {
       throw ModelError.vocabularyMismatch(

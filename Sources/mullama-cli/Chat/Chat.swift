@@ -73,6 +73,7 @@ struct Chat {
       }
       let answer = Answer(completion: completion, adapters: model.adapters, loadSeconds: loadSeconds)
       last = answer
+      if let notice = answer.notice { say("\n" + notice) }
     } catch is CancellationError {
       last = nil
     }

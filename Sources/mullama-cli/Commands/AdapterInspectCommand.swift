@@ -6,7 +6,7 @@ struct AdapterInspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Shows what is in an adapter.",
-    discussion: "mullama adapter inspect style.gguf")
+    discussion: "mullama adapter inspect style.gguf\n\nA PEFT folder may be given as well.")
 
   @Argument(help: "Path of a LoRA adapter.")
   var adapter: String
@@ -16,7 +16,9 @@ struct AdapterInspectCommand: ParsableCommand {
 
   func run() throws {
     let adapter = try LoRAAdapter.load(self.adapter)
-    let report = InspectReport(try FileSummary.read(self.adapter), adapter: adapter)
+    let report =
+      adapter.architecture == nil
+      ? InspectReport(adapter: adapter) : InspectReport(try FileSummary.read(self.adapter), adapter: adapter)
     if json {
       OutputStream.results.writeLine(report.json.text)
     } else {

@@ -48,5 +48,10 @@ struct LogitsCommand: ParsableCommand {
       progress.update(position + 1)
     }
     try file.finish()
+    if let name = evaluator.inactiveAdapter {
+      OutputStream.messages.writeLine(
+        Wording.printable(
+          "mullama: adapter '\(name)' was not active: its invocation tokens are not in the text"))
+    }
   }
 }

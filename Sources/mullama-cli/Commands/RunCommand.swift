@@ -79,6 +79,7 @@ struct RunCommand: AsyncParsableCommand {
       if !isStreaming { OutputStream.results.write(completion.text) }
       if !completion.text.hasSuffix("\n") { OutputStream.results.write("\n") }
     }
+    if let notice = answer.notice { OutputStream.messages.writeLine(notice) }
     if stats { OutputStream.messages.write(answer.statistics) }
   }
 

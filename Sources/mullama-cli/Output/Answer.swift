@@ -25,6 +25,14 @@ package struct Answer {
     ]
   }
 
+  /// What the user should know beside the answer; nil: nothing.
+  package var notice: String? {
+    completion.inactiveAdapter.map {
+      Wording.printable(
+        "mullama: adapter '\($0)' was not active: its invocation tokens are not in the prompt")
+    }
+  }
+
   static func json(_ adapters: [AppliedAdapter]) -> JSONValue {
     .array(adapters.map { ["name": .string($0.name), "scale": .number($0.scale)] })
   }

@@ -2,7 +2,8 @@ import Mullama
 
 /// What `inspect` tells of a file, for people and for programs.
 struct InspectReport {
-  private let summary: FileSummary
+  /// nil: an adapter that is no GGUF file.
+  private let summary: FileSummary?
   private let adapter: LoRAAdapter?
   private let listsTensors: Bool
   private let listsMetadata: Bool
@@ -15,22 +16,35 @@ struct InspectReport {
     self.listsMetadata = listsMetadata
   }
 
+  /// An adapter that is no GGUF file.
+  init(adapter: LoRAAdapter) {
+    summary = nil
+    self.adapter = adapter
+    listsTensors = false
+    listsMetadata = false
+  }
+
   var text: String {
     var facts = Table(alignments: [.left, .left])
-    facts.append("file", summary.path)
-    if let name = summary.name { facts.append("name", name) }
-    facts.append("kind", adapter == nil ? summary.kind : "LoRA adapter")
-    facts.append("architecture", summary.architecture ?? "not said")
-    if let adapter { describe(adapter, &facts) } else { describeModel(&facts) }
+    facts.append("file", summary?.path ?? adapter?.path ?? "")
+    if let name = summary?.name ?? adapter?.name { facts.append("name", name) }
+    facts.append("kind", adapter == nil ? summary?.kind ?? "" : "LoRA adapter")
+    facts.append("architecture", summary?.architecture ?? "not said")
+    if let adapter {
+      describe(adapter, &facts)
+    } else if let summary {
+      describeModel(summary, &facts)
+    }
     var output = facts.text()
     if let adapter { output += "\n" + modules(adapter) }
-    output += "\n" + typeTable
-    if listsTensors { output += "\n" + tensorTable }
-    if listsMetadata { output += "\n" + metadataTable }
+    guard let summary else { return output }
+    output += "\n" + typeTable(summary)
+    if listsTensors { output += "\n" + tensorTable(summary) }
+    if listsMetadata { output += "\n" + metadataTable(summary) }
     return output
   }
 
-  private func describeModel(_ facts: inout Table) {
+  private func describeModel(_ summary: FileSummary, _ facts: inout Table) {
     facts.append(
       "size",
       "\(Wording.bytes(summary.byteCount)), \(Wording.count(summary.weightCount)) parameters, GGUF version \(summary.version)"
@@ -55,10 +69,16 @@ struct InspectReport {
 
   private func describe(_ adapter: LoRAAdapter, _ facts: inout Table) {
     facts.append(
-      "size", "\(Wording.bytes(summary.byteCount)), \(Wording.count(summary.weightCount)) parameters")
+      "size",
+      summary.map { "\(Wording.bytes($0.byteCount)), \(Wording.count($0.weightCount)) parameters" }
+        ?? Wording.bytes(adapter.byteCount))
     facts.append("rank", Self.range(adapter.ranks))
     facts.append("alpha", adapter.alpha.map { "\($0)" } ?? "none: the scale is the user's alone")
     if let task = adapter.taskName { facts.append("task", task) }
+    if let base = adapter.baseModel { facts.append("made for", base) }
+    if let tokens = adapter.invocationTokens {
+      facts.append("active from", "tokens " + tokens.map { "\($0)" }.joined(separator: ", ") + " on")
+    }
     facts.append("content hash", adapter.contentHash)
   }
 
@@ -74,7 +94,7 @@ struct InspectReport {
     return table.text()
   }
 
-  private var typeTable: String {
+  private func typeTable(_ summary: FileSummary) -> String {
     var table = Table([("type", .left), ("tensors", .right), ("weights", .right), ("bytes", .right)])
     for share in summary.types {
       table.append(
@@ -83,7 +103,7 @@ struct InspectReport {
     return table.text()
   }
 
-  private var tensorTable: String {
+  private func tensorTable(_ summary: FileSummary) -> String {
     var table = Table([("tensor", .left), ("type", .left), ("shape", .left), ("bytes", .right)])
     for tensor in summary.tensors {
       table.append(
@@ -93,7 +113,7 @@ struct InspectReport {
     return table.text()
   }
 
-  private var metadataTable: String {
+  private func metadataTable(_ summary: FileSummary) -> String {
     var table = Table([("key", .left), ("type", .left), ("value", .left)])
     for entry in summary.metadata { table.append(entry.key, entry.type, entry.value) }
     return table.text()
@@ -108,20 +128,26 @@ extension InspectReport {
   var json: JSONValue {
     var members: [JSONValue.Member] = []
     func add(_ key: String, _ value: JSONValue) { members.append(JSONValue.Member(key: key, value: value)) }
-    add("file", .string(summary.path))
-    add("kind", .string(summary.kind))
-    add("name", .optional(summary.name) { .string($0) })
-    add("architecture", .optional(summary.architecture) { .string($0) })
-    add("bytes", .integer(summary.byteCount))
-    add("parameters", .integer(summary.weightCount))
-    add("gguf_version", .integer(summary.version))
+    add("file", .string(summary?.path ?? adapter?.path ?? ""))
+    add("kind", .string(summary?.kind ?? "adapter"))
+    add("name", .optional(summary == nil ? adapter?.name : summary?.name) { .string($0) })
+    add("architecture", .optional(summary?.architecture) { .string($0) })
+    add("bytes", .integer(summary?.byteCount ?? adapter?.byteCount ?? 0))
+    if let summary {
+      add("parameters", .integer(summary.weightCount))
+      add("gguf_version", .integer(summary.version))
+    }
     if let adapter {
       add("alpha", .optional(adapter.alpha) { .number($0) })
       add("ranks", [.integer(adapter.ranks.lowerBound), .integer(adapter.ranks.upperBound)])
       add("task", .optional(adapter.taskName) { .string($0) })
+      add("base_model", .optional(adapter.baseModel) { .string($0) })
+      add(
+        "invocation_tokens",
+        .optional(adapter.invocationTokens) { .array($0.map { .integer(Int($0)) }) })
       add("content_hash", .string(adapter.contentHash))
       add("modules", .array(adapter.modules.map(Self.json)))
-    } else {
+    } else if let summary {
       add("context_length", .optional(summary.contextLength) { .integer($0) })
       add("layers", .optional(summary.layerCount) { .integer($0) })
       add("embedding_length", .optional(summary.embeddingLength) { .integer($0) })
@@ -134,6 +160,7 @@ extension InspectReport {
       add("tokenizer", .optional(summary.tokenizer) { .string($0) })
       add("chat_template", .bool(summary.hasChatTemplate))
     }
+    guard let summary else { return .object(members) }
     add("types", .array(summary.types.map(Self.json)))
     if listsTensors { add("tensors", .array(summary.tensors.map(Self.json))) }
     if listsMetadata { add("metadata", .array(summary.metadata.map(Self.json))) }

@@ -4,27 +4,22 @@ import Kernels
 extension Adapter {
   /// Reads a GGUF LoRA adapter. The file stays mapped as long as the adapter lives.
   ///
-  /// Keys and names as llama.cpp's `convert_lora_to_gguf.py` writes them. Every value is looked at once: a NaN or an
-  /// infinity is an error here rather than nonsense later.
+  /// Keys and names as llama.cpp's `convert_lora_to_gguf.py` writes them, which also keeps the norms of extracted adapters.
   package static func read(_ file: GGUFFile) throws -> Adapter {
     let metadata = file.metadata
     try expect(file, "general.type", "adapter")
     try expect(file, "adapter.type", "lora")
-    if metadata["adapter.alora.invocation_tokens"] != nil {
-      throw AdapterError.unsupportedKind(file: file.path, kind: "activated LoRA (aLoRA)")
-    }
     let architecture = try metadata.requiredString("general.architecture")
     let alpha = try metadata.float("adapter.lora.alpha") ?? 0
     guard alpha.isFinite else { throw AdapterError.notFinite(file: file.path, what: "adapter.lora.alpha") }
-
-    var hash = ContentHash()
-    hash.add(UInt64(alpha.bitPattern))
-    let pairs = try readPairs(file, &hash)
-    let name = try metadata.string("general.name") ?? fileName(file.path)
-    return Adapter(
-      path: file.path, name: name, architecture: architecture, alpha: alpha == 0 ? nil : alpha,
+    return try Adapter(
+      path: file.path, name: try metadata.string("general.name") ?? fileName(file.path),
+      naming: .gguf(architecture: architecture), alpha: alpha == 0 ? nil : alpha,
       taskName: try metadata.string("adapter.lora.task_name"),
-      promptPrefix: try metadata.string("adapter.lora.prompt_prefix"), pairs: pairs, contentHash: hash)
+      promptPrefix: try metadata.string("adapter.lora.prompt_prefix"),
+      baseModel: try? metadata.string("general.base_model.0.name"),
+      invocationTokens: try invocationTokens(file),
+      changes: try readChanges(file, alpha == 0 ? .none : .alpha(alpha)))
   }
 
   private static func expect(_ file: GGUFFile, _ key: String, _ value: String) throws {
@@ -34,13 +29,33 @@ extension Adapter {
     }
   }
 
-  private static func readPairs(_ file: GGUFFile, _ hash: inout ContentHash) throws -> [Pair] {
+  private static func invocationTokens(_ file: GGUFFile) throws -> [Int32]? {
+    let key = "adapter.alora.invocation_tokens"
+    guard let value = file.metadata[key] else { return nil }
+    func invalid(_ found: String) -> AdapterError {
+      .invalidSetting(
+        file: file.path, key: key, expected: "an array of uint32 token ids, not empty", found: found)
+    }
+    guard case .array(.uint32(let found)) = value else { throw invalid(value.typeName) }
+    let tokens = found.compactMap { Int32(exactly: $0) }
+    guard tokens.count == found.count, !tokens.isEmpty else {
+      throw invalid(found.isEmpty ? "an empty one" : "one with ids beyond 2147483647")
+    }
+    return tokens
+  }
+
+  private static func readChanges(_ file: GGUFFile, _ scaling: LowRankPair.Scaling) throws -> [Change] {
     var halves: [String: (a: TensorInfo?, b: TensorInfo?)] = [:]
     var order: [String] = []
+    var changes: [Change] = []
     for tensor in file.tensors {
       let isA = tensor.name.hasSuffix(".lora_a")
       guard isA || tensor.name.hasSuffix(".lora_b") else {
-        throw AdapterError.unexpectedTensor(file: file.path, tensor: tensor.name)
+        guard tensor.name.hasSuffix("_norm.weight"), tensor.dimensions.count == 1 else {
+          throw AdapterError.unexpectedTensor(file: file.path, tensor: tensor.name)
+        }
+        changes.append(.norm(tensor: tensor.name, try matrix(file, tensor)))
+        continue
       }
       let base = String(tensor.name.dropLast(".lora_a".count))
       if halves[base] == nil { order.append(base) }
@@ -50,7 +65,6 @@ extension Adapter {
         halves[base, default: (nil, nil)].b = tensor
       }
     }
-    guard !order.isEmpty else { throw AdapterError.noTensors(file: file.path) }
     return try order.map { base in
       guard let a = halves[base]?.a else {
         throw AdapterError.missingHalf(file: file.path, tensor: base, half: base + ".lora_a")
@@ -61,12 +75,14 @@ extension Adapter {
       guard let part = part(a.dimensions, b.dimensions) else {
         throw AdapterError.rankMismatch(file: file.path, tensor: base, a: a.dimensions, b: b.dimensions)
       }
-      return Pair(tensor: base, a: try factor(file, a, &hash), b: try factor(file, b, &hash), part: part)
-    }
+      return .lowRank(
+        LowRankPair(
+          tensor: base, a: try matrix(file, a), b: try matrix(file, b), part: part, scaling: scaling))
+    } + changes
   }
 
   /// What two factors of these dimensions are, or nil if they do not fit together.
-  private static func part(_ a: [Int], _ b: [Int]) -> Part? {
+  private static func part(_ a: [Int], _ b: [Int]) -> LowRankPair.Part? {
     switch (a.count, b.count) {
     // An embedding's A has one row of `rank` values a token: there the ranks are both in front.
     case (2, 2): a[1] == b[0] || a[0] == b[0] ? .matrix : nil
@@ -75,26 +91,15 @@ extension Adapter {
     }
   }
 
-  private static func factor(_ file: GGUFFile, _ tensor: TensorInfo, _ hash: inout ContentHash) throws
-    -> WeightMatrix
-  {
+  private static func matrix(_ file: GGUFFile, _ tensor: TensorInfo) throws -> WeightMatrix {
     switch tensor.type {
     case .f32, .f16, .bf16, .q8_0: break
     default:
       throw AdapterError.unsupportedFactorType(file: file.path, tensor: tensor.name, type: tensor.type.name)
     }
-    let bytes = file.bytes(of: tensor)
-    let matrix = try WeightMatrix(
-      bytes, owner: file, type: tensor.type, rows: tensor.dimensions.dropFirst().reduce(1, *),
-      columns: tensor.dimensions[0])
-    guard matrix.isFinite() else {
-      throw AdapterError.notFinite(file: file.path, what: "a value in '\(tensor.name)'")
-    }
-    hash.add(tensor.name)
-    hash.add(UInt64(tensor.type.rawValue))
-    for dimension in tensor.dimensions { hash.add(UInt64(dimension)) }
-    hash.add(bytes)
-    return matrix
+    return try WeightMatrix(
+      file.bytes(of: tensor), owner: file, type: tensor.type,
+      rows: tensor.dimensions.dropFirst().reduce(1, *), columns: tensor.dimensions[0])
   }
 
   private static func fileName(_ path: String) -> String {

@@ -1,0 +1,86 @@
+import Kernels
+import Transformer
+
+/// Adapters fitted to one model: every shape checked, every site found, every effective scale computed once.
+package struct AdapterBinding: Sendable {
+  /// One adapter and the scale a user asked for.
+  package struct Entry: Sendable {
+    package let adapter: Adapter
+    package let scale: Float
+
+    package init(_ adapter: Adapter, scale: Float) {
+      self.adapter = adapter
+      self.scale = scale
+    }
+  }
+
+  private let decoder: Decoder
+  private let cache: BindingCache
+
+  /// - Parameter cache: of this decoder alone.
+  package init(_ decoder: Decoder, cache: BindingCache = BindingCache()) {
+    self.decoder = decoder
+    self.cache = cache
+  }
+
+  /// Everything that keeps an adapter from being applied to a model, in the order of its tensors; empty: it fits.
+  package func problems(_ adapter: Adapter) -> [AdapterError] {
+    AdapterFitter(adapter, decoder, cache).fit().problems
+  }
+
+  /// Binds adapters to a model as one set; nil where nothing is left to add (all scales 0), so that scale 0 *is* the
+  /// base model. The order of `entries` does not matter: the same adapters and scales make the same set.
+  ///
+  /// - Complexity: O(changes); factors are copied only where the model's file has its rows in another order. DoRA reads
+  ///   every matrix that it changes, once for a scale.
+  package func bind(_ entries: [Entry]) throws(AdapterError) -> AdapterSet? {
+    var active: [Bound] = []
+    for entry in entries {
+      guard entry.scale.isFinite else { throw .invalidScale(adapter: entry.adapter.path, scale: entry.scale) }
+      let (changes, problems) = AdapterFitter(entry.adapter, decoder, cache).fit()
+      if let first = problems.first { throw first }
+      if entry.scale != 0 {
+        active.append(
+          Bound(key: "\(entry.adapter.contentHash)@\(entry.scale)", entry: entry, changes: changes))
+      }
+    }
+    active.sort { $0.key < $1.key }
+    let waiting = active.filter { $0.entry.adapter.invocationTokens != nil }
+    if waiting.count > 1 {
+      throw .severalActivated(first: waiting[0].entry.adapter.path, second: waiting[1].entry.adapter.path)
+    }
+    let set = try self.set(active)
+    guard let whole = set, let one = waiting.first, let tokens = one.entry.adapter.invocationTokens else {
+      return set
+    }
+    return AdapterSet(
+      id: whole.id, deltas: whole.deltas, norms: whole.norms,
+      activation: AdapterSet.Activation(
+        adapter: one.entry.adapter.name, tokens: tokens,
+        before: try self.set(active.filter { $0.key != one.key })))
+  }
+
+  private struct Bound {
+    let key: String
+    let entry: Entry
+    let changes: [FittedChange]
+  }
+
+  private func set(_ entries: [Bound]) throws(AdapterError) -> AdapterSet? {
+    var builder = SetBuilder(decoder, cache)
+    for bound in entries {
+      try builder.add(bound.changes, bound.entry.adapter, scale: bound.entry.scale)
+    }
+    return builder.set(id: entries.map(\.key).joined(separator: "+"))
+  }
+
+  // MARK: Without a cache
+
+  package static func problems(_ adapter: Adapter, _ decoder: Decoder) -> [AdapterError] {
+    AdapterBinding(decoder).problems(adapter)
+  }
+
+  package static func bind(_ entries: [Entry], to decoder: Decoder) throws(AdapterError) -> AdapterSet? {
+    try AdapterBinding(decoder).bind(entries)
+  }
+}

@@ -1,0 +1,284 @@
+import Kernels
+import Transformer
+
+/// Fits an adapter's changes to a model: finds each one's site, checks every shape, and brings rows into the order in which
+/// the model's file has them.
+struct AdapterFitter {
+  private let adapter: Adapter
+  private let decoder: Decoder
+  private let cache: BindingCache
+  private let names: ModuleNames
+  private let largestRank: Int
+
+  init(_ adapter: Adapter, _ decoder: Decoder, _ cache: BindingCache) {
+    self.adapter = adapter
+    self.decoder = decoder
+    self.cache = cache
+    names = ModuleNames(architecture: decoder.hyperparameters.architecture)
+    // A factor's rows are read through scratch memory made for the model's own: longer ones would not fit. No matrix has
+    // a greater rank than its inputs, so nothing is lost.
+    largestRank = min(1 << 16, decoder.hyperparameters.widestInput)
+  }
+
+  /// What fits, and everything that does not, in the order of the adapter's changes.
+  func fit() -> (changes: [FittedChange], problems: [AdapterError]) {
+    if let architecture = adapter.architecture, architecture != decoder.hyperparameters.architecture {
+      return (
+        [],
+        [
+          .wrongArchitecture(
+            adapter: adapter.path, expected: decoder.hyperparameters.architecture, found: architecture)
+        ]
+      )
+    }
+    var changes: [FittedChange] = []
+    var problems: [AdapterError] = []
+    for (index, change) in adapter.changes.enumerated() {
+      do throws(AdapterError) { changes += try fit(change, index) } catch { problems.append(error) }
+    }
+    return (changes, problems)
+  }
+
+  private func fit(_ change: Change, _ index: Int) throws(AdapterError) -> [FittedChange] {
+    let (sites, expert) = try self.sites(of: change)
+    let number = sites.lowerBound + (expert ?? 0)
+    let site = decoder.weights.sites[number]
+    if case .lowRank(let pair) = change {
+      let count = site.expert == nil || expert != nil ? nil : sites.count
+      return try fit(pair, site, stack: count, index).enumerated().map { .lowRank(site: number + $0, $1) }
+    }
+    guard site.expert == nil else {
+      throw .unsupportedTarget(
+        adapter: adapter.path, tensor: change.tensor, reason: "of experts, only low-rank factors are")
+    }
+    switch change {
+    case .lowRank: return []
+    case .matrix(let tensor, let weight, let tiesOutput):
+      guard site.kind != .norm else { throw shapeMismatch(tensor, "weight", [1, site.inputs], weight) }
+      try checkVocabulary(site, tensor, tokens: weight.rows, columns: weight.columns)
+      try expect(weight, rows: site.outputs, columns: site.inputs, tensor, "weight")
+      let ordered = reordered(weight, site, index, .weight)
+      return [.matrix(site: number, ordered)]
+        + (tiesOutput ? tiedOutput(to: site).map { [.matrix(site: $0, ordered)] } ?? [] : [])
+    case .rows(let tensor, let rows, let values, let tiesOutput):
+      guard site.kind == .embedding || site.kind == .output else {
+        throw .unsupportedTarget(
+          adapter: adapter.path, tensor: tensor, reason: "only tokens have trained rows")
+      }
+      if let last = rows.last, last >= site.outputs {
+        throw .vocabularyMismatch(
+          adapter: adapter.path, tensor: tensor, expected: site.outputs, found: last + 1)
+      }
+      try expect(values, rows: rows.count, columns: site.inputs, tensor, "rows")
+      return [.rows(site: number, rows, values)]
+        + (tiesOutput ? tiedOutput(to: site).map { [.rows(site: $0, rows, values)] } ?? [] : [])
+    case .norm(let tensor, let weight):
+      guard site.kind == .norm else {
+        throw .unsupportedTarget(
+          adapter: adapter.path, tensor: tensor, reason: "it has one dimension, but the model's has two")
+      }
+      try expect(weight, rows: 1, columns: site.inputs, tensor, "norm")
+      var values = weight.dequantized()
+      if adapter.naming == .peft, names.normsAreOffsets { values = values.map { $0 + 1 } }
+      return [.norm(site: number, Matrix(rows: 1, columns: values.count, values))]
+    case .bias(let tensor, let weight):
+      guard site.kind == .linear || site.kind == .output else {
+        throw .unsupportedTarget(adapter: adapter.path, tensor: tensor, reason: "it has no bias")
+      }
+      try expect(weight, rows: 1, columns: site.outputs, tensor, "bias")
+      var values = ordered(weight.dequantized(), site)
+      if let base = decoder.bias(of: site) {
+        for row in values.indices { values[row] -= base[row] }
+      }
+      return [.bias(site: number, Matrix(rows: 1, columns: values.count, values))]
+    }
+  }
+
+  /// The sites of a change's tensor (one, or one for each expert of a stack), and the one expert that it is for.
+  private func sites(of change: Change) throws(AdapterError) -> (Range<Int>, expert: Int?) {
+    var tensor = ModuleNames.Tensor(name: change.tensor, expert: change.pair?.expert)
+    if adapter.naming == .peft {
+      guard let found = names.tensor(of: change.tensor) else {
+        throw .unknownTarget(adapter: adapter.path, tensor: change.tensor)
+      }
+      tensor = ModuleNames.Tensor(name: found.name, expert: found.expert ?? tensor.expert)
+    }
+    guard let sites = decoder.weights.sites(named: tensor.name) else {
+      throw .unknownTarget(adapter: adapter.path, tensor: change.tensor)
+    }
+    let experts = decoder.weights.sites[sites.lowerBound].expert == nil ? 0 : sites.count
+    if let expert = tensor.expert, !(0..<experts).contains(expert) {
+      throw .unsupportedTarget(
+        adapter: adapter.path, tensor: change.tensor,
+        reason: "it is for expert \(expert), but the model has \(experts) there, numbered from 0")
+    }
+    return (sites, tensor.expert)
+  }
+
+  /// The output's site, if the model ties it to the embedding.
+  private func tiedOutput(to site: Site) -> Int? {
+    guard site.kind == .embedding, decoder.isOutputTied else { return nil }
+    return decoder.site(named: "output.weight")
+  }
+
+  /// One pair, or one for each of the `stack` experts at whose first the site is.
+  private func fit(
+    _ pair: LowRankPair, _ site: Site, stack: Int?, _ index: Int
+  ) throws(AdapterError) -> [FittedPair] {
+    guard site.kind != .norm else {
+      throw .unsupportedTarget(
+        adapter: adapter.path, tensor: pair.tensor, reason: "it is a norm, which has no low-rank form")
+    }
+    guard pair.rank <= largestRank else {
+      throw .rankTooLarge(
+        adapter: adapter.path, tensor: pair.tensor, limit: largestRank, found: pair.rank)
+    }
+    if site.kind == .embedding {
+      try fitEmbedding(pair, site)
+      let magnitude = try vector(pair.magnitude, site.inputs, pair.tensor, "magnitude")
+      return [FittedPair(pair: pair, bias: nil, magnitude: magnitude, index: index)]
+    }
+    try checkVocabulary(site, pair.tensor, tokens: pair.b.rows, columns: site.inputs)
+    try expect(pair.a, rows: pair.rank, columns: site.inputs, pair, "a", stack: stack)
+    try expect(pair.b, rows: site.outputs, columns: pair.rank, pair, "b", stack: stack)
+    if stack != nil {
+      return pair.experts.map { FittedPair(pair: $0, bias: nil, magnitude: nil, index: index) }
+    }
+    let bias = try vector(pair.bias, site.outputs, pair.tensor, "b bias")
+    let magnitude = try vector(pair.magnitude, site.outputs, pair.tensor, "magnitude")
+    let ordered = LowRankPair(
+      tensor: pair.tensor, a: pair.a, b: reordered(pair.b, site, index, .factor), part: pair.part,
+      scaling: pair.scaling)
+    return [
+      FittedPair(
+        pair: ordered, bias: bias.map { self.ordered($0, site) },
+        magnitude: magnitude.map { self.ordered($0, site) }, index: index)
+    ]
+  }
+
+  /// A pair for one expert is as one for a matrix of its own; otherwise a stack needs a stack of as many experts.
+  private func expect(
+    _ matrix: WeightMatrix, rows: Int, columns: Int, _ pair: LowRankPair, _ role: String, stack: Int?
+  ) throws(AdapterError) {
+    let count: Int? = if case .stack(let experts) = pair.part { experts } else { nil }
+    guard matrix.rows != rows * (stack ?? 1) || matrix.columns != columns || count != stack else { return }
+    throw .shapeMismatch(
+      adapter: adapter.path, tensor: adapter.naming.name(of: pair.tensor, role),
+      expected: adapter.naming.shape(rows: rows, columns: columns, stack: stack),
+      found: adapter.naming.shape(rows: matrix.rows / (count ?? 1), columns: matrix.columns, stack: count))
+  }
+
+  /// `site.inputs` is the embedding's length, `site.outputs` the number of tokens.
+  private func fitEmbedding(_ pair: LowRankPair, _ site: Site) throws(AdapterError) {
+    let expected = adapter.naming.shape(rows: site.outputs, columns: pair.rank)
+    let found = adapter.naming.shape(rows: pair.a.rows, columns: pair.a.columns)
+    if adapter.naming != .peft, found != expected, found == expected.reversed() {
+      throw .notTransposed(
+        adapter: adapter.path, tensor: adapter.naming.name(of: pair.tensor, "a"), expected: expected,
+        found: found)
+    }
+    if adapter.naming == .peft {
+      try checkVocabulary(site, pair.tensor, tokens: pair.a.rows, columns: site.inputs)
+    }
+    try expect(pair.a, rows: site.outputs, columns: pair.rank, pair.tensor, "a", isEmbedding: true)
+    try expect(pair.b, rows: site.inputs, columns: pair.rank, pair.tensor, "b", isEmbedding: true)
+  }
+
+  // MARK: Shapes
+
+  /// A matrix for each token that is right but for their number was made for another vocabulary.
+  private func checkVocabulary(_ site: Site, _ tensor: String, tokens: Int, columns: Int) throws(AdapterError)
+  {
+    guard adapter.naming == .peft, site.kind != .linear, columns == site.inputs, tokens != site.outputs else {
+      return
+    }
+    throw .vocabularyMismatch(adapter: adapter.path, tensor: tensor, expected: site.outputs, found: tokens)
+  }
+
+  private func expect(
+    _ matrix: WeightMatrix, rows: Int, columns: Int, _ tensor: String, _ role: String,
+    isEmbedding: Bool = false
+  ) throws(AdapterError) {
+    guard matrix.rows != rows || matrix.columns != columns else { return }
+    throw shapeMismatch(tensor, role, [rows, columns], matrix, isEmbedding: isEmbedding)
+  }
+
+  private func shapeMismatch(
+    _ tensor: String, _ role: String, _ expected: [Int], _ found: WeightMatrix, isEmbedding: Bool = false
+  ) -> AdapterError {
+    func shape(_ rows: Int, _ columns: Int) -> [Int] {
+      if ["norm", "bias", "b bias", "magnitude"].contains(role) { return [columns] }
+      // PEFT stores an embedding's A the other way round.
+      return adapter.naming == .peft && isEmbedding && role == "a"
+        ? [columns, rows] : adapter.naming.shape(rows: rows, columns: columns)
+    }
+    return .shapeMismatch(
+      adapter: adapter.path, tensor: adapter.naming.name(of: tensor, role, isEmbedding: isEmbedding),
+      expected: shape(expected[0], expected[1]), found: shape(found.rows, found.columns))
+  }
+
+  private func vector(
+    _ matrix: WeightMatrix?, _ count: Int, _ tensor: String, _ role: String
+  ) throws(AdapterError) -> [Float]? {
+    guard let matrix else { return nil }
+    try expect(matrix, rows: 1, columns: count, tensor, role)
+    return matrix.dequantized()
+  }
+
+  // MARK: Row order
+
+  private func ordered(_ values: [Float], _ site: Site) -> [Float] {
+    guard adapter.naming == .peft, let order = site.rowOrder.sources(rows: values.count) else {
+      return values
+    }
+    return order.map { values[$0] }
+  }
+
+  private func reordered(
+    _ matrix: WeightMatrix, _ site: Site, _ index: Int, _ role: BindingCache.Role
+  ) -> WeightMatrix {
+    guard adapter.naming == .peft, let order = site.rowOrder.sources(rows: matrix.rows) else { return matrix }
+    return cache.matrix(adapter.contentHash, index, role) { matrix.gathering(order) }
+  }
+}
+
+extension Site.RowOrder {
+  /// For each row of the model's file, the row that it was in training; nil: the same.
+  ///
+  /// A head's first half and second half alternate in the file: rows `i` and `i + n/2` become `2i` and `2i + 1`. Source:
+  /// the `permute` of llama.cpp's converter.
+  func sources(rows: Int) -> [Int]? {
+    guard case .rotaryPairs(let heads) = self, rows % (2 * heads) == 0 else { return nil }
+    let size = rows / heads
+    return (0..<rows).map { row in
+      let place = row % size
+      return row - place + (place % 2) * (size / 2) + place / 2
+    }
+  }
+}
+
+extension Decoder {
+  var isOutputTied: Bool { file.tensor("output.weight") == nil }
+
+  /// The model's own matrix at a site, `outputs × inputs`.
+  func matrix(of site: Site) -> WeightMatrix? {
+    let name = site.kind == .output && isOutputTied ? "token_embd.weight" : site.tensor
+    return file.tensor(name).flatMap { tensor in
+      let all = try? WeightMatrix(
+        file.bytes(of: tensor), owner: file, type: tensor.type,
+        rows: tensor.dimensions.dropFirst().reduce(1, *), columns: site.inputs)
+      let first = (site.expert ?? 0) * site.outputs
+      return all?.slice(rows: first..<first + site.outputs)
+    }
+  }
+
+  /// The model's own bias at a site, or nil.
+  func bias(of site: Site) -> [Float]? {
+    guard site.tensor.hasSuffix(".weight"),
+      let tensor = file.tensor(site.tensor.dropLast("weight".count) + "bias")
+    else { return nil }
+    let vector = try? WeightMatrix(
+      file.bytes(of: tensor), owner: file, type: tensor.type, rows: 1, columns: site.outputs)
+    return vector?.dequantized()
+  }
+}

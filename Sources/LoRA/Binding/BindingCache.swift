@@ -1,0 +1,62 @@
+import Kernels
+import Synchronization
+
+/// What was computed to fit adapters to one model, kept so that the next binding need not: matrices in the model's row order
+/// and DoRA's norms. Bounded; what was not used for longest goes first. It never holds on to an adapter's file.
+package final class BindingCache: Sendable {
+  enum Role: Hashable, Sendable {
+    /// A factor B, or a whole weight, in the model's row order.
+    case factor, weight
+    /// An embedding's B with its gain in it.
+    case gainedFactor(scale: Float)
+    /// Magnitudes divided by norms, `1 × outputs`.
+    case gain(scale: Float)
+  }
+
+  private struct Key: Hashable {
+    let adapter: ContentHash
+    let change: Int
+    let role: Role
+  }
+
+  private struct State {
+    var entries: [Key: (matrix: WeightMatrix, lastUse: Int)] = [:]
+    var byteCount = 0
+    var uses = 0
+  }
+
+  private let byteLimit: Int
+  private let state = Mutex(State())
+
+  package init(byteLimit: Int = 128 << 20) { self.byteLimit = byteLimit }
+
+  /// Bytes it holds.
+  package var byteCount: Int { state.withLock { $0.byteCount } }
+
+  /// The matrix under this key, made if it is not there.
+  func matrix(
+    _ adapter: ContentHash, _ change: Int, _ role: Role, _ make: () -> WeightMatrix
+  ) -> WeightMatrix {
+    let key = Key(adapter: adapter, change: change, role: role)
+    let found: WeightMatrix? = state.withLock { state in
+      state.uses += 1
+      guard let matrix = state.entries[key]?.matrix else { return nil }
+      state.entries[key]?.lastUse = state.uses
+      return matrix
+    }
+    if let found { return found }
+    let made = make()
+    state.withLock { state in
+      guard made.byteCount <= byteLimit, state.entries[key] == nil else { return }
+      state.entries[key] = (made, state.uses)
+      state.byteCount += made.byteCount
+      while state.byteCount > byteLimit,
+        let oldest = state.entries.min(by: { $0.value.lastUse < $1.value.lastUse })
+      {
+        state.entries[oldest.key] = nil
+        state.byteCount -= oldest.value.matrix.byteCount
+      }
+    }
+    return made
+  }
+}

@@ -1,0 +1,23 @@
+import Kernels
+
+/// A change whose place in one model is known and whose shapes fit it, its rows in the order of the model's file.
+enum FittedChange: Sendable {
+  case lowRank(site: Int, FittedPair)
+  case matrix(site: Int, WeightMatrix)
+  case rows(site: Int, [Int], WeightMatrix)
+  case norm(site: Int, Matrix)
+  /// The difference from the model's own bias.
+  case bias(site: Int, Matrix)
+}
+
+/// A pair at a site.
+struct FittedPair: Sendable {
+  /// With B in the order of the model's rows.
+  let pair: LowRankPair
+  /// `1 × outputs`, float32.
+  let bias: [Float]?
+  /// One for each row of the model's matrix; of an embedding, one for each column.
+  let magnitude: [Float]?
+  /// The change's number in its adapter.
+  let index: Int
+}

@@ -1,0 +1,165 @@
+import Kernels
+import Transformer
+
+/// Puts the fitted changes of several adapters together, site by site.
+///
+/// Low-rank factors add up. What replaces (matrices, rows, norms, biases) replaces whole, whatever the scale: two adapters
+/// that replace one thing are in conflict unless they are the same. Of DoRA, each adapter changes the base's own product:
+/// `y = W·x + Σᵢ ((gᵢ - 1) ⊙ W·x + gᵢ ⊙ sᵢ BᵢAᵢ·x)`.
+struct SetBuilder {
+  private struct Place {
+    var segments: [LowRankDelta.Segment] = []
+    /// Of the only DoRA adapter here, shared with its segment; of several their sum.
+    var gain: Matrix?
+    var bias: [Float]?
+    var matrix: WeightMatrix?
+    var rows: [Int: [Float]] = [:]
+    /// Who changes the matrix as a whole, and who its rows, its bias, its scale.
+    var owners: [Claim: Adapter] = [:]
+
+    var isEmpty: Bool {
+      segments.isEmpty && gain == nil && bias == nil && matrix == nil && rows.isEmpty
+    }
+  }
+
+  private enum Claim { case matrix, rows, bias, norm, magnitude }
+
+  private let decoder: Decoder
+  private let cache: BindingCache
+  private var places: [Place]
+  private var norms: [Int: Matrix] = [:]
+
+  init(_ decoder: Decoder, _ cache: BindingCache) {
+    self.decoder = decoder
+    self.cache = cache
+    places = .init(repeating: Place(), count: decoder.weights.sites.count)
+  }
+
+  /// Adds an adapter at a scale that is not 0.
+  mutating func add(_ changes: [FittedChange], _ adapter: Adapter, scale: Float) throws(AdapterError) {
+    for change in changes {
+      switch change {
+      case .lowRank(let site, let pair): try add(pair, site, adapter, scale)
+      case .matrix(let site, let matrix):
+        try claim(site, .matrix, against: [.matrix, .rows, .magnitude], adapter)
+        places[site].matrix = matrix
+      case .rows(let site, let indices, let values):
+        try claim(site, .rows, against: [.matrix, .magnitude], adapter)
+        for (row, index) in indices.enumerated() {
+          let value = values.slice(rows: row..<row + 1).dequantized()
+          if let other = places[site].rows.updateValue(value, forKey: index), other != value {
+            throw conflict(site, adapter, adapter)
+          }
+        }
+      case .norm(let site, let weight):
+        try claim(site, .norm, against: [.norm], adapter)
+        norms[site] = weight
+      case .bias(let site, let bias):
+        if places[site].owners[.bias]?.contentHash == adapter.contentHash { continue }
+        try claim(site, .bias, against: [.bias], adapter)
+        addBias(bias.values(row: 0), 1, site)
+      }
+    }
+  }
+
+  private mutating func claim(
+    _ site: Int, _ claim: Claim, against others: [Claim], _ adapter: Adapter
+  ) throws(AdapterError) {
+    for other in others {
+      guard let owner = places[site].owners[other] else { continue }
+      // The same adapter twice replaces with the same.
+      if other == claim, owner.contentHash == adapter.contentHash { continue }
+      throw conflict(site, owner, adapter)
+    }
+    places[site].owners[claim] = adapter
+  }
+
+  private func conflict(_ site: Int, _ first: Adapter, _ second: Adapter) -> AdapterError {
+    .conflict(tensor: decoder.weights.sites[site].tensor, first: first.path, second: second.path)
+  }
+
+  private mutating func addBias(_ bias: [Float], _ scale: Float, _ site: Int) {
+    var sum = places[site].bias ?? .init(repeating: 0, count: bias.count)
+    for i in sum.indices { sum[i] += scale * bias[i] }
+    places[site].bias = sum
+  }
+
+  private mutating func add(
+    _ fitted: FittedPair, _ site: Int, _ adapter: Adapter, _ userScale: Float
+  ) throws(AdapterError) {
+    let pair = fitted.pair
+    let scale = pair.effectiveScale(userScale)
+    guard scale.isFinite else { throw .invalidScale(adapter: adapter.path, scale: scale) }
+    guard let magnitude = fitted.magnitude else {
+      if scale == 0 { return }
+      places[site].segments.append(LowRankDelta.Segment(a: pair.a, b: pair.b, scale: scale))
+      if let bias = fitted.bias { addBias(bias, scale, site) }
+      return
+    }
+    for other in [Claim.matrix, .rows] {
+      if let owner = places[site].owners[other] { throw conflict(site, owner, adapter) }
+    }
+    places[site].owners[.magnitude] = adapter
+    let isEmbedding = decoder.weights.sites[site].kind == .embedding
+    let gain = try self.gain(fitted, magnitude, site, adapter, scale)
+    let own = Matrix(rows: 1, columns: gain.count, gain)
+    places[site].gain =
+      places[site].gain.map { other in
+        Matrix(rows: 1, columns: gain.count, zip(other.values(row: 0), gain).map { $0 + ($1 - 1) })
+      } ?? own
+    if scale == 0 { return }
+    if isEmbedding {
+      let b = cache.matrix(adapter.contentHash, fitted.index, .gainedFactor(scale: scale)) {
+        pair.b.multiplyingRows(by: gain)
+      }
+      places[site].segments.append(LowRankDelta.Segment(a: pair.a, b: b, scale: scale))
+    } else {
+      places[site].segments.append(
+        LowRankDelta.Segment(
+          a: pair.a, b: pair.b, scale: scale, gain: own))
+    }
+  }
+
+  /// `magnitude / ‖W + scale × B·A‖`, the scale being the effective one. A row that is all 0 stays so.
+  private func gain(
+    _ fitted: FittedPair, _ magnitude: [Float], _ site: Int, _ adapter: Adapter, _ scale: Float
+  ) throws(AdapterError) -> [Float] {
+    let place = decoder.weights.sites[site]
+    guard let weight = decoder.matrix(of: place) else {
+      throw .unknownTarget(adapter: adapter.path, tensor: fitted.pair.tensor)
+    }
+    let gain = cache.matrix(adapter.contentHash, fitted.index, .gain(scale: scale)) {
+      let pair = fitted.pair
+      let norms =
+        place.kind == .embedding
+        ? WeightNorms.ofColumns(weight, a: pair.a, b: pair.b, scale: scale, decoder.compute)
+        : WeightNorms.ofRows(weight, a: pair.a, b: pair.b, scale: scale, decoder.compute)
+      return WeightMatrix(
+        rows: 1, columns: norms.count, zip(magnitude, norms).map { $1 == 0 ? 0 : $0 / $1 })
+    }.dequantized()
+    guard gain.allSatisfy(\.isFinite) else {
+      throw .notFinite(file: adapter.path, what: "the magnitude of '\(fitted.pair.tensor)' over its norm")
+    }
+    return gain
+  }
+
+  /// nil: nothing is changed.
+  func set(id: String) -> AdapterSet? {
+    if norms.isEmpty, places.allSatisfy(\.isEmpty) { return nil }
+    return AdapterSet(id: id, deltas: DeltaSet(sites: places.map(Self.delta)), norms: norms)
+  }
+
+  private static func delta(_ place: Place) -> LowRankDelta? {
+    if place.isEmpty { return nil }
+    func vector(_ values: [Float]) -> Matrix { Matrix(rows: 1, columns: values.count, values) }
+    let indices = place.rows.keys.sorted()
+    let rows = indices.first.flatMap { place.rows[$0]?.count }.map { columns in
+      RowReplacement(
+        indices: indices,
+        values: Matrix(rows: indices.count, columns: columns, indices.flatMap { place.rows[$0] ?? [] }))
+    }
+    return LowRankDelta(
+      segments: place.segments, gain: place.gain, bias: place.bias.map(vector),
+      replacement: place.matrix, rows: rows)
+  }
+}

@@ -1,0 +1,227 @@
+import GGUF
+import Kernels
+import SafeTensors
+
+extension Adapter {
+  /// Reads a PEFT adapter: a folder with `adapter_config.json` and `adapter_model.safetensors`, or either of the two files.
+  ///
+  /// - Throws: `AdapterError` naming file and field or tensor, `SafeTensorsError`, or `GGUFError` where a file cannot be
+  ///   opened.
+  package static func read(peft path: String) throws -> Adapter {
+    let folder = try PEFTFolder(path)
+    return try read(
+      PEFTConfiguration(path: folder.configuration), SafeTensorsFile.open(folder.weights), path: path,
+      name: folder.name)
+  }
+
+  static func read(
+    _ configuration: PEFTConfiguration, _ file: SafeTensorsFile, path: String, name: String
+  ) throws -> Adapter {
+    var reader = PEFTReader(configuration, file)
+    return try Adapter(
+      path: path, name: name, naming: .peft, alpha: configuration.alpha, baseModel: configuration.baseModel,
+      invocationTokens: configuration.invocationTokens, changes: try reader.changes())
+  }
+}
+
+/// Puts the tensors of a PEFT adapter together into changes.
+private struct PEFTReader {
+  typealias Part = PEFTTensorName.Part
+
+  private let configuration: PEFTConfiguration
+  private let file: SafeTensorsFile
+  private var order: [String] = []
+  private var modules: [String: [Part: SafeTensorInfo]] = [:]
+
+  init(_ configuration: PEFTConfiguration, _ file: SafeTensorsFile) {
+    self.configuration = configuration
+    self.file = file
+  }
+
+  mutating func changes() throws -> [Change] {
+    try sort()
+    var changes: [Change] = []
+    for module in order {
+      guard let parts = modules[module] else { continue }
+      if let fused = FusedExperts(module, configuration) {
+        changes += try experts(fused, parts).map { .lowRank($0) }
+        continue
+      }
+      if let pair = try pair(module, parts) { changes.append(.lowRank(pair)) }
+      if let weight = parts[.weight] { changes.append(try replacement(module, weight)) }
+      if let rows = parts[.trainedTokens] { changes.append(try trainedTokens(module, rows)) }
+      for part in [Part.bias, .baseBias] {
+        if let bias = parts[part], part == .bias || configuration.trainedBias != .none {
+          changes.append(.bias(tensor: module, try vector(bias)))
+        }
+      }
+    }
+    for module in configuration.replaced
+    where !modules.contains(where: { $0.value[.weight] != nil && PEFTConfiguration.names($0.key, module) }) {
+      throw AdapterError.missingHalf(file: file.path, tensor: module, half: module + ".weight")
+    }
+    for (module, _) in configuration.tokens where !changes.contains(where: { $0.trains(module) }) {
+      throw AdapterError.missingHalf(
+        file: file.path, tensor: module, half: module + ".token_adapter.trainable_tokens_delta")
+    }
+    return changes
+  }
+
+  private mutating func sort() throws(AdapterError) {
+    for tensor in file.tensors {
+      guard let name = PEFTTensorName(tensor.name) else {
+        throw .unexpectedTensor(file: file.path, tensor: tensor.name)
+      }
+      if name.part == .unused { continue }
+      if modules[name.module] == nil { order.append(name.module) }
+      guard modules[name.module, default: [:]].updateValue(tensor, forKey: name.part) == nil else {
+        throw .contradiction(file: file.path, what: "'\(tensor.name)' is there under two names")
+      }
+    }
+  }
+
+  private func pair(_ module: String, _ parts: [Part: SafeTensorInfo]) throws -> LowRankPair? {
+    let isEmbedding = parts[.embeddingA] != nil || parts[.embeddingB] != nil
+    let halves = isEmbedding ? (a: parts[.embeddingA], b: parts[.embeddingB]) : (a: parts[.a], b: parts[.b])
+    func missing(_ role: String) -> AdapterError { missingHalf(module, role, isEmbedding: isEmbedding) }
+    guard halves.a != nil || halves.b != nil else {
+      if let alone = parts[.magnitude] ?? parts[.factorBias] {
+        throw AdapterError.missingHalf(file: file.path, tensor: alone.name, half: module + ".lora_A.weight")
+      }
+      return nil
+    }
+    guard let a = halves.a else { throw missing("a") }
+    guard let b = halves.b else { throw missing("b") }
+    try configuration.checkIsTarget(module, tensor: a.name)
+    // Both halves are `rank` long in one dimension: A in its rows, B in its columns.
+    guard a.shape.count == 2, b.shape.count == 2, a.shape[0] == b.shape[1], a.shape[0] > 0 else {
+      throw AdapterError.rankMismatch(file: file.path, tensor: module, a: a.shape, b: b.shape)
+    }
+    let rank = configuration.rank(of: module)
+    guard a.shape[0] == rank else {
+      throw AdapterError.contradiction(
+        file: configuration.path,
+        what: "'\(a.name)' has rank \(a.shape[0]), but the configuration says \(rank)")
+    }
+    try expect(parts[.magnitude], configuration.hasMagnitudes, "use_dora", missing("magnitude"))
+    if !isEmbedding {
+      try expect(parts[.factorBias], configuration.hasFactorBias, "lora_bias", missing("b bias"))
+    }
+    let factor = try matrix(a)
+    return LowRankPair(
+      tensor: module, a: isEmbedding ? factor.transposed() : factor, b: try matrix(b),
+      scaling: configuration.scaling(of: module), bias: try parts[.factorBias].map(vector),
+      magnitude: try parts[.magnitude].map(vector))
+  }
+
+  /// The pairs of a fused parameter of all experts: A is `(experts × rank) × inputs`, B `outputs × (rank × experts)`.
+  /// Source: `ParamWrapper.get_delta_weight` in PEFT.
+  private func experts(
+    _ fused: FusedExperts, _ parts: [Part: SafeTensorInfo]
+  ) throws -> [LowRankPair] {
+    guard let a = parts[.a] else { throw missingHalf(fused.parameter, "a") }
+    guard let b = parts[.b] else { throw missingHalf(fused.parameter, "b") }
+    let rank = configuration.rank(of: fused.parameter)
+    guard a.shape.count == 2, b.shape.count == 2, a.shape[0] == b.shape[1], a.shape[0] > 0,
+      a.shape[0] % rank == 0, b.shape[0] % fused.projections.count == 0
+    else {
+      throw AdapterError.rankMismatch(file: file.path, tensor: fused.parameter, a: a.shape, b: b.shape)
+    }
+    let count = a.shape[0] / rank, outputs = b.shape[0] / fused.projections.count
+    let left = try matrix(a), right = try matrix(b)
+    return (0..<count).flatMap { expert in
+      let ownA = left.slice(rows: expert * rank..<(expert + 1) * rank)
+      let ownB = right.gatheringColumns((0..<rank).map { $0 * count + expert })
+      return fused.projections.enumerated().map { index, projection in
+        LowRankPair(
+          tensor: "\(fused.module).\(expert).\(projection)", a: ownA,
+          b: ownB.slice(rows: index * outputs..<(index + 1) * outputs),
+          scaling: configuration.scaling(of: fused.parameter))
+      }
+    }
+  }
+
+  private func missingHalf(_ module: String, _ role: String, isEmbedding: Bool = false) -> AdapterError {
+    .missingHalf(
+      file: file.path, tensor: module,
+      half: Adapter.Naming.peft.name(of: module, role, isEmbedding: isEmbedding))
+  }
+
+  /// A tensor that must be there exactly if a field says so.
+  private func expect(
+    _ tensor: SafeTensorInfo?, _ isWanted: Bool, _ field: String, _ missing: AdapterError
+  ) throws(AdapterError) {
+    if isWanted, tensor == nil { throw missing }
+    if !isWanted, let tensor {
+      throw .contradiction(
+        file: configuration.path, what: "there is a tensor '\(tensor.name)', but \(field) is not set")
+    }
+  }
+
+  private func replacement(_ module: String, _ tensor: SafeTensorInfo) throws -> Change {
+    switch tensor.shape.count {
+    case 1: .norm(tensor: module, try vector(tensor))
+    case 2: .matrix(tensor: module, try matrix(tensor), tiesOutput: configuration.tiesWeights)
+    default:
+      throw AdapterError.unsupportedTarget(
+        adapter: file.path, tensor: tensor.name, reason: "it has \(tensor.shape.count) dimensions")
+    }
+  }
+
+  private func trainedTokens(_ module: String, _ tensor: SafeTensorInfo) throws -> Change {
+    let key = "trainable_token_indices"
+    let entry = configuration.tokens.first { PEFTConfiguration.names(module, $0.module) }
+    guard let indices = entry?.indices else {
+      throw AdapterError.contradiction(
+        file: configuration.path, what: "there is a tensor '\(tensor.name)', but \(key) is not set")
+    }
+    guard tensor.shape.count == 2, tensor.shape[0] == indices.count else {
+      throw AdapterError.contradiction(
+        file: configuration.path,
+        what: "'\(tensor.name)' is \(tensor.shape), but \(key) lists \(indices.count) tokens")
+    }
+    let ascending = indices.enumerated().sorted { $0.element < $1.element }
+    let rows = try matrix(tensor).gathering(ascending.map(\.offset))
+    return .rows(
+      tensor: module, ascending.map(\.element), rows,
+      tiesOutput: !configuration.tokens.contains { $0.module.hasSuffix("lm_head") })
+  }
+
+  private func vector(_ tensor: SafeTensorInfo) throws -> WeightMatrix {
+    // A magnitude may be stored as a column or a row.
+    guard tensor.shape.filter({ $0 != 1 }).count <= 1, let count = tensor.shape.max() else {
+      throw AdapterError.unsupportedTarget(
+        adapter: file.path, tensor: tensor.name, reason: "it is \(tensor.shape), expected one dimension")
+    }
+    return try view(tensor, rows: 1, columns: count)
+  }
+
+  private func matrix(_ tensor: SafeTensorInfo) throws -> WeightMatrix {
+    try view(tensor, rows: tensor.shape[0], columns: tensor.shape[1])
+  }
+
+  private func view(_ tensor: SafeTensorInfo, rows: Int, columns: Int) throws -> WeightMatrix {
+    let type: TensorType
+    switch tensor.type {
+    case .f32: type = .f32
+    case .f16: type = .f16
+    case .bf16: type = .bf16
+    default:
+      throw AdapterError.unsupportedFactorType(
+        file: file.path, tensor: tensor.name, type: tensor.type.rawValue)
+    }
+    guard rows > 0, columns > 0 else {
+      throw AdapterError.unsupportedTarget(adapter: file.path, tensor: tensor.name, reason: "it is empty")
+    }
+    return try WeightMatrix(file.bytes(of: tensor), owner: file, type: type, rows: rows, columns: columns)
+      .aligned()
+  }
+}
+
+extension Change {
+  /// Are these the trained tokens of a module that the configuration names?
+  fileprivate func trains(_ module: String) -> Bool {
+    guard case .rows(let tensor, _, _, _) = self else { return false }
+    return PEFTConfiguration.names(tensor, module)
+  }
+}

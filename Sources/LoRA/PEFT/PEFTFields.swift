@@ -1,0 +1,180 @@
+import SafeTensors
+
+/// Reads the members of an `adapter_config.json`; errors name the file, the field, what was expected and found.
+struct PEFTFields {
+  let path: String
+  let root: JSON
+
+  /// Fields that say how it was trained, where it came from or where it acts, which the tensors themselves show.
+  private static let harmless: Set<String> = [
+    "auto_mapping", "base_model_name_or_path", "revision", "inference_mode", "task_type", "peft_version",
+    "lora_dropout", "loftq_config", "eva_config", "corda_config", "lora_ga_config", "megatron_core",
+    "megatron_config", "qalora_group_size", "runtime_config", "layers_pattern", "exclude_modules",
+    "fan_in_fan_out", "peft_type",
+  ]
+
+  /// Fields that are read.
+  private static let known: Set<String> = [
+    "r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "use_dora", "lora_bias",
+    "ensure_weight_tying", "bias", "target_modules", "layers_to_transform", "alora_invocation_tokens",
+    "trainable_token_indices", "init_lora_weights", "modules_to_save", "target_parameters",
+  ]
+
+  /// Fields that change the arithmetic in a way that is not done here, unless they are off.
+  private static let unsupported: [String: String] = [
+    "layer_replication": "the base model's layers would have to be repeated",
+    "use_qalora": "QA-LoRA pools the inputs",
+    "arrow_config": "Arrow routes between adapters",
+    "use_bdlora": "BD-LoRA has block-diagonal factors",
+    "kasa_config": "KaSA changes the base model's weights",
+    "monteclora_config": "MonteCLoRA draws its factors at random",
+  ]
+
+  /// Ways of initialising that leave the base model's weights as they were.
+  private static let plainInitialisations = ["gaussian", "eva", "orthogonal", "mini_lora", "true", "false"]
+
+  func invalid(_ key: String, _ expected: String) -> AdapterError {
+    .invalidSetting(file: path, key: key, expected: expected, found: root[key]?.excerpt() ?? "nothing")
+  }
+
+  /// The field's value; nil also where it is null.
+  private func value(_ key: String) -> JSON? {
+    let found = root[key]
+    return found == .null ? nil : found
+  }
+
+  private static func isOff(_ value: JSON) -> Bool {
+    switch value {
+    case .null, .bool(false), .string(""): true
+    case .array(let values): values.isEmpty
+    case .object(let keys, _): keys.isEmpty
+    default: false
+    }
+  }
+
+  func refuseUnsupported(_ members: [JSON.Member]) throws(AdapterError) {
+    for (key, value) in members where !Self.harmless.contains(key) && !Self.known.contains(key) {
+      if Self.isOff(value) { continue }
+      throw .unsupportedSetting(
+        file: path, key: key, value: value.excerpt(),
+        reason: Self.unsupported[key] ?? "its meaning is not known here")
+    }
+    let way: String? =
+      switch value("init_lora_weights") {
+      case nil, .bool: nil
+      case .string(let name): Self.plainInitialisations.contains(name.lowercased()) ? nil : name
+      case .some(let other): other.excerpt()
+      }
+    if let way {
+      throw .unsupportedSetting(
+        file: path, key: "init_lora_weights", value: way,
+        reason: "it changes the base model's weights; save the adapter converted to plain LoRA "
+          + "(path_initial_model_for_weight_conversion)")
+    }
+  }
+
+  func bool(_ key: String) throws(AdapterError) -> Bool {
+    guard let value = value(key) else { return false }
+    guard let flag = value.bool else { throw invalid(key, "true or false") }
+    return flag
+  }
+
+  func int(_ key: String, in range: ClosedRange<Int>) throws(AdapterError) -> Int {
+    guard let number = value(key)?.int, range.contains(number) else {
+      throw invalid(key, "a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  func number(_ key: String) throws(AdapterError) -> Float {
+    guard let number = value(key)?.double, Float(number).isFinite else { throw invalid(key, "a number") }
+    return Float(number)
+  }
+
+  /// An object from regular expressions to values; the first that matches counts.
+  func patterns<Value>(
+    _ key: String, _ read: (JSON) -> Value?
+  ) throws(AdapterError) -> [(pattern: ModulePattern, value: Value)] {
+    guard let value = value(key) else { return [] }
+    guard let members = value.members else { throw invalid(key, "an object") }
+    var found: [(pattern: ModulePattern, value: Value)] = []
+    for (text, value) in members {
+      guard let number = read(value) else {
+        throw .invalidSetting(
+          file: path, key: "\(key)['\(text)']", expected: "a number in range", found: value.excerpt())
+      }
+      do { found.append((try ModulePattern(text), number)) } catch {
+        throw .invalidPattern(file: path, key: key, pattern: text, reason: error.reason)
+      }
+    }
+    return found
+  }
+
+  /// Parameters that have factors of their own, without a module: those of experts.
+  func parameters() throws(AdapterError) -> [String] {
+    let key = "target_parameters"
+    let names = try names(key) ?? []
+    let other = names.first { name in !FusedExperts.parameters.contains { name.hasSuffix("experts." + $0) } }
+    if let other {
+      throw .unsupportedSetting(
+        file: path, key: key, value: other,
+        reason: "only experts.gate_up_proj and experts.down_proj are known")
+    }
+    return names
+  }
+
+  func trainedBias() throws(AdapterError) -> PEFTConfiguration.TrainedBias {
+    guard let value = value("bias") else { return .none }
+    guard let bias = value.string.flatMap({ PEFTConfiguration.TrainedBias(rawValue: $0) }) else {
+      throw invalid("bias", "'none', 'all' or 'lora_only'")
+    }
+    return bias
+  }
+
+  /// nil: not set.
+  func names(_ key: String) throws(AdapterError) -> [String]? {
+    guard let value = value(key) else { return nil }
+    let names = value.array?.compactMap(\.string)
+    guard let names, names.count == value.array?.count else { throw invalid(key, "a list of names") }
+    return names
+  }
+
+  func layers() throws(AdapterError) -> Set<Int>? {
+    guard let value = value("layers_to_transform") else { return nil }
+    if let one = value.int { return [one] }
+    let numbers = value.array?.compactMap(\.int)
+    guard let numbers, numbers.count == value.array?.count else {
+      throw invalid("layers_to_transform", "layer numbers")
+    }
+    return numbers.isEmpty ? nil : Set(numbers)
+  }
+
+  func invocationTokens() throws(AdapterError) -> [Int32]? {
+    guard let value = value("alora_invocation_tokens") else { return nil }
+    guard let tokens = tokenIDs(value), !tokens.isEmpty else {
+      throw invalid("alora_invocation_tokens", "token ids")
+    }
+    return tokens.map { Int32($0) }
+  }
+
+  /// A list belongs to the embedding; an object names a module for each list.
+  func trainedTokens() throws(AdapterError) -> [(module: String, indices: [Int])] {
+    let key = "trainable_token_indices"
+    guard let value = value(key) else { return [] }
+    let members = value.members ?? [(key: "embed_tokens", value: value)]
+    var found: [(module: String, indices: [Int])] = []
+    for (module, value) in members {
+      guard let indices = tokenIDs(value), Set(indices).count == indices.count else {
+        throw invalid(key, "token ids, each once")
+      }
+      if !indices.isEmpty { found.append((module, indices)) }
+    }
+    return found
+  }
+
+  private func tokenIDs(_ value: JSON) -> [Int]? {
+    guard let values = value.array else { return nil }
+    let ids = values.compactMap(\.int).filter { $0 >= 0 && $0 <= Int(Int32.max) }
+    return ids.count == values.count ? ids : nil
+  }
+}
