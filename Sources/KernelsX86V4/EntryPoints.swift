@@ -12,14 +12,16 @@ public func supports(type: UInt32) -> Bool {
 /// Bytes of scratch memory that `matMulTile` needs.
 public var scratchBytes: Int { Panel.scratchBytes }
 
-/// `y[token × stride + row] = w[row] · x[token]` for up to 16 rows.
+/// `y[token × stride + row] = w[row] · x[token] + Σ terms` for up to 16 rows.
 public func matMulTile(
   type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, _ x: BatchActivations,
-  into y: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutableRawPointer
+  terms: UnsafeBufferPointer<LowRankTerm>, into y: UnsafeMutablePointer<Float>, stride: Int,
+  scratch: UnsafeMutableRawPointer
 ) {
   @inline(__always) func packed<F: CodeFormat>(_ format: F.Type) {
     matMulTile(
-      format, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride, scratch: scratch)
+      format, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, terms: terms, y, stride: stride,
+      scratch: scratch)
   }
   switch type {
   case 2: packed(Q4_0.self)
@@ -51,5 +53,18 @@ public func matVec(
   case 13: matVec(Q5_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride)
   case 14: matVec(Q6_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride)
   default: preconditionFailure("no kernel for tensor type \(type)")
+  }
+}
+
+/// Up to 16 rows of a low-rank factor of float weights as `[rank][16 rows]`: `LowRankTerm.panel`.
+public func packLowRank(
+  type: UInt32, weights b: UnsafeRawPointer, rowBytes: Int, rows: Int, rank: Int,
+  into panel: UnsafeMutablePointer<Float>
+) {
+  switch type {
+  case 0: packPanel(F32Format.self, b, rowBytes: rowBytes, rows: rows, first: 0, count: rank, into: panel)
+  case 1: packPanel(F16Format.self, b, rowBytes: rowBytes, rows: rows, first: 0, count: rank, into: panel)
+  case 30: packPanel(BF16Format.self, b, rowBytes: rowBytes, rows: rows, first: 0, count: rank, into: panel)
+  default: preconditionFailure("no low-rank kernel for tensor type \(type)")
   }
 }

@@ -87,11 +87,38 @@ func multiply<F: CodeFormat, let Tokens: Int>(
   }
 }
 
-/// `y[token × stride + row] = w[row] · x[token]` for up to 16 rows of packed weights.
+/// A low-rank term of a tile: `b · h[token]`, for the same 16 rows.
+public struct LowRankTerm {
+  /// `[rank][16 rows]`, as `packLowRank` writes it.
+  let panel: UnsafePointer<Float>
+  let rank: Int
+  /// `[token][hStride]`
+  let h: UnsafePointer<Float>
+  let hStride: Int
+
+  public init(panel: UnsafePointer<Float>, rank: Int, h: UnsafePointer<Float>, hStride: Int) {
+    self.panel = panel
+    self.rank = rank
+    self.h = h
+    self.hStride = hStride
+  }
+
+  /// The term of some tokens. One sum after the other: what `addLowRank` of KernelsX86V3 computes, bit for bit.
+  @inline(__always) func sums<let Tokens: Int>(token: Int) -> InlineArray<Tokens, F512> {
+    var sums = InlineArray<Tokens, F512>(repeating: splat512(0))
+    for k in 0..<rank {
+      let b = loadFloats16(panel, 16 * k)
+      for t in 0..<Tokens { sums[t] = fma(b, splat512(h[(token + t) * hStride + k]), sums[t]) }
+    }
+    return sums
+  }
+}
+
+/// `y[token × stride + row] = w[row] · x[token] + Σ terms` for up to 16 rows of packed weights.
 @inline(__always)
 func matMulTile<F: CodeFormat>(
   _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int,
-  _ x: BatchActivations, _ y: UnsafeMutablePointer<Float>,
+  _ x: BatchActivations, terms: UnsafeBufferPointer<LowRankTerm>, _ y: UnsafeMutablePointer<Float>,
   stride: Int, scratch: UnsafeMutableRawPointer
 ) {
   let panel = PanelView(scratch)
@@ -107,11 +134,16 @@ func matMulTile<F: CodeFormat>(
     @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
       var result = InlineArray<Tokens, F512>(repeating: splat512(0))
       multiply(format, panel, count, ActivationRows(x, token: token, sub: first, groups: groups), &result)
-      for t in 0..<Tokens {
-        let target = y + (token + t) * stride
-        let sum = first > 0 ? result[t] + _mm512_maskz_loadu_ps(mask, target) : result[t]
-        _mm512_mask_storeu_ps(target, mask, sum)
+      if first > 0 {
+        for t in 0..<Tokens { result[t] = result[t] + _mm512_maskz_loadu_ps(mask, y + (token + t) * stride) }
       }
+      if first + count == subBlocks {
+        for term in terms {
+          let sums: InlineArray<Tokens, F512> = term.sums(token: token)
+          for t in 0..<Tokens { result[t] = result[t] + sums[t] }
+        }
+      }
+      for t in 0..<Tokens { _mm512_mask_storeu_ps(y + (token + t) * stride, mask, result[t]) }
     }
     var token = 0
     while token + 8 <= tokens {

@@ -188,6 +188,38 @@ import Kernels
 
   static let types: [TensorType] = [.f32, .f16, .q4_0, .q8_0, .q4_K, .q6_K, .iq4_xs, .iq3_s]
 
+  /// A kernel that adds the delta of a whole batch in one step computes what the steps one by one do. (BLAS, in the
+  /// reference, sums in an order that depends on the number of rows.)
+  @Test(arguments: TableName.available.filter { $0 != .reference }, types)
+  func aRowHasTheSameBitsWhateverItsNeighboursHave(_ name: TableName, _ type: TensorType) throws {
+    let stack = try Self.set { site, outputs in
+      LowRankDelta(
+        segments: [
+          try Self.segment(rank: 16, outputs: outputs, .f16, scale: 0.8, seed: 600),
+          try Self.segment(rank: 5, outputs: outputs, .bf16, scale: -0.25, seed: 610),
+          try Self.segment(rank: 200, outputs: outputs, .f32, scale: 2, seed: 620),
+        ], bias: Inputs.normal(rows: 1, columns: outputs, seed: 630))
+    }
+    for tokens in [4, 8, 9, 30] {
+      let model = try Model(type, tokens: tokens)
+      let half = tokens / 2
+      let alike = model.run(
+        name, threads: 2, tokens: tokens, [DeltaRun(first: 0, count: tokens, deltas: stack)])
+      let unlike = model.run(
+        name, threads: 2, tokens: tokens,
+        [
+          DeltaRun(first: 0, count: half, deltas: stack),
+          DeltaRun(first: half, count: tokens - half, deltas: nil),
+        ])
+      for i in alike.indices {
+        #expect(
+          Inputs.bits(alike[i], rows: 0..<half) == Inputs.bits(unlike[i], rows: 0..<half),
+          "\(type.name), \(tokens) tokens, matrix \(i)")
+        #expect(Inputs.bits(alike[i], rows: half..<tokens) != Inputs.bits(unlike[i], rows: half..<tokens))
+      }
+    }
+  }
+
   @Test(arguments: TableName.available, types) func mixedBatches(_ name: TableName, _ type: TensorType) throws
   {
     for tokens in [1, 2, 3, 4, 12, 30] {

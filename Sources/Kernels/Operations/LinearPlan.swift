@@ -28,6 +28,9 @@ final class LinearPlan {
     let gain: UnsafeMutablePointer<Float>?
     let bias: UnsafeMutablePointer<Float>?
     let parts: Range<Int>
+    /// Are all factors floats without gains, and 16 rows of every `b` together few enough for a worker's memory? Then a
+    /// kernel may add them before it writes a result.
+    let canFuse: Bool
   }
 
   /// One adapter's pair of a delta.
@@ -128,7 +131,15 @@ final class LinearPlan {
         replacement: delta.replacement.map { WeightTile($0, first: 0, rows: $0.rows) },
         rows: delta.rows.map(Unmanaged.passUnretained),
         gain: delta.gain?.pointer,
-        bias: delta.bias?.pointer, parts: firstPart..<parts.count))
+        bias: delta.bias?.pointer, parts: firstPart..<parts.count, canFuse: Self.canFuse(delta)))
+  }
+
+  private static func canFuse(_ delta: LowRankDelta) -> Bool {
+    delta.replacement == nil && delta.gain == nil && 16 * delta.totalRank <= WorkerScratch.tileFloats
+      && delta.segments.allSatisfy {
+        // Wider ones are added in several steps, whose sums have other bits.
+        $0.gain == nil && $0.rank <= 256 && [.f32, .f16, .bf16].contains($0.b.type)
+      }
   }
 
   /// The slot that a tile belongs to. Experts make many: O(log slots).

@@ -109,6 +109,10 @@ final class LinearTask: PoolTask {
     let rows = min(slot.tileRows, slot.weight.rows - first)
     let output = slot.output + first
     let work = scratch.base(worker)
+    if fused(slot, first, rows, output, input, worker) {
+      addBias(slot.bias, first, rows, output + slot.firstToken * slot.stride, slot.stride, slot.tokens)
+      return
+    }
     // All rows together even if their adapters differ, and even those whose matrix is replaced below: so no row's bits
     // depend on what its neighbours use.
     if slot.usesBase {
@@ -132,6 +136,33 @@ final class LinearTask: PoolTask {
       }
     }
     addBias(slot.bias, first, rows, output + slot.firstToken * slot.stride, slot.stride, slot.tokens)
+  }
+
+  /// Does a tile whose rows all have one adapter set in one step, where the table has such a kernel.
+  private func fused(
+    _ slot: LinearPlan.Slot, _ first: Int, _ rows: Int, _ output: UnsafeMutablePointer<Float>,
+    _ input: ActivationView,
+    _ worker: Int
+  ) -> Bool {
+    guard let multiplyAdding = table.multiplyAdding, slot.deltas.count == 1, let index = slot.deltas.first
+    else {
+      return false
+    }
+    let delta = plan.deltas[index]
+    guard delta.canFuse, delta.tokens == slot.tokens else { return false }
+    spinWait { projectionsDone.load(ordering: .acquiring) >= plan.projections.count }
+    let target = output + slot.firstToken * slot.stride
+    let terms = LowRankTerms(
+      parts: plan.parts, range: delta.parts, firstRow: first, hidden: hidden.row(slot.firstToken),
+      stride: hidden.columns, panel: scratch.tile(worker))
+    guard
+      multiplyAdding(
+        slot.weight.slice(first, rows), input.dropping(tokens: slot.firstToken), slot.tokens, target,
+        slot.stride,
+        terms, scratch.base(worker))
+    else { return false }
+    addBias(delta.bias, first, rows, target, slot.stride, slot.tokens)
+    return true
   }
 
   private func addDelta(

@@ -16,8 +16,6 @@ package final class Workspace {
 
   /// Rows below which row-wise work stays on the calling thread: starting a region costs more.
   private static let serialRows = 4
-  /// Floats of a worker's tile: as many as a tile has rows at most, and whole blocks of every format.
-  private static let tileFloats = 1 << 16
 
   /// `columns`: the widest input of any linear. `headSize` and `heads`: of the attention, `heads` per key/value head.
   package init(compute: Compute, tokens: Int, columns: Int, heads: Int, headSize: Int) {
@@ -28,7 +26,7 @@ package final class Workspace {
     let rows = AttentionTask.rowsPerItem(heads: heads)
     let bytes = max(table.scratchBytes(columns), table.attentionScratchBytes(rows, headSize))
     activations = Activations(tokens: tokens, columns: columns)
-    scratch = WorkerScratch(workers: compute.pool.threadCount, bytes: bytes, tileFloats: Self.tileFloats)
+    scratch = WorkerScratch(workers: compute.pool.threadCount, bytes: bytes)
     linear = LinearTask(table: table, scratch: scratch, tokens: tokens)
     attention = AttentionTask(table: table, scratch: scratch, rows: rows, headSize: headSize)
     quantizeTask = QuantizeTask(table: table)
@@ -149,8 +147,8 @@ package final class Workspace {
       precondition(token >= 0 && token < segment.a.rows && segment.gain == nil)
       let a = WeightTile(segment.a, first: token, rows: 1),
         b = WeightTile(segment.b, first: 0, rows: segment.b.rows)
-      for first in stride(from: 0, to: rank, by: Self.tileFloats) {
-        let count = min(Self.tileFloats, rank - first)
+      for first in stride(from: 0, to: rank, by: WorkerScratch.tileFloats) {
+        let count = min(WorkerScratch.tileFloats, rank - first)
         let some = a.dropping(columns: first, keeping: count)
         BlockFormats.dequantizeKnown(some.type, some.base, count: count, into: part)
         for k in 0..<count { part[k] *= segment.scale }

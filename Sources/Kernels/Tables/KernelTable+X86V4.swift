@@ -19,6 +19,11 @@
         }
       },
       multiply: multiplyV4,
+      multiplyAdding: { w, x, tokens, y, stride, terms, scratch in
+        guard readsBytes(w.type, x.width) else { return false }
+        multiplyBytes(w, x, tokens, y, stride, terms, scratch)
+        return true
+      },
       // Factors in 16-bit activations or floats; formats that factors do not have as everything else.
       projectionForms: { type, width in keepsPrecision(type) ? formsV3(type, width) : formsV4(type, width)
       },
@@ -64,21 +69,60 @@
             sums: x.planes.sums, negatives: x.planes.negatives), into: y, stride: stride)
         return
       }
-      guard supports(type: w.type.rawValue), x.width != .one else {
+      if readsBytes(w.type, x.width) {
+        multiplyBytes(w, x, tokens, y, stride, nil, scratch)
+      } else {
         multiplyV3(w, x, tokens, y, stride, scratch)
-        return
       }
+    }
+
+    private static func readsBytes(_ type: TensorType, _ width: BatchWidth) -> Bool {
+      supports(type: type.rawValue) && formsV4(type, width) == .int8
+    }
+
+    private static func multiplyBytes(
+      _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int,
+      _ terms: LowRankTerms?, _ scratch: UnsafeMutableRawPointer
+    ) {
       let activations = BatchActivations(
         columns: w.columns, codes: x.int8.codes.assumingMemoryBound(to: UInt8.self),
         scales: x.int8.scales, sums32: x.int8.sums32, sums16: x.int8.sums16, minima: x.int8.centers)
-      var first = 0
-      while first < w.rows {
-        matMulTile(
-          type: w.type.rawValue, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes,
-          rows: min(16, w.rows - first), tokens: tokens, activations, into: y + first,
-          stride: stride, scratch: scratch)
-        first += 16
+      withUnsafeTemporaryAllocation(of: LowRankTerm.self, capacity: max(1, terms?.range.count ?? 0)) { list in
+        var first = 0
+        while first < w.rows {
+          let rows = min(16, w.rows - first)
+          var count = 0
+          if let terms { count = pack(terms, first, rows, into: list) }
+          matMulTile(
+            type: w.type.rawValue, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes, rows: rows,
+            tokens: tokens, activations, terms: UnsafeBufferPointer(rebasing: list[..<count]),
+            into: y + first,
+            stride: stride, scratch: scratch)
+          first += 16
+        }
       }
+    }
+
+    /// Unpacks `rows` rows of every term's `b`; returns how many terms there are.
+    private static func pack(
+      _ terms: LowRankTerms, _ first: Int, _ rows: Int, into list: UnsafeMutableBufferPointer<LowRankTerm>
+    ) -> Int {
+      var panel = terms.panel
+      var count = 0
+      for index in terms.range {
+        let part = terms.parts[index]
+        let b = part.b.slice(terms.firstRow + first, rows)
+        packLowRank(
+          type: b.type.rawValue, weights: b.base, rowBytes: b.rowBytes, rows: rows, rank: b.columns,
+          into: panel)
+        list.initializeElement(
+          at: count,
+          to: LowRankTerm(panel: panel, rank: b.columns, h: terms.hidden + part.column, hStride: terms.stride)
+        )
+        panel += 16 * b.columns
+        count += 1
+      }
+      return count
     }
   }
 #endif

@@ -20,6 +20,16 @@ package struct KernelTable: Sendable {
       _ scratch: UnsafeMutableRawPointer
     ) -> Void
 
+  /// As `multiply`, and adds low-rank terms before a result is written, with the bits of `addMultiply` after it. False:
+  /// nothing was done, because there is no such kernel for these weights. nil: there is none at all.
+  let multiplyAdding:
+    (
+      @Sendable (
+        _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int,
+        _ terms: LowRankTerms, _ scratch: UnsafeMutableRawPointer
+      ) -> Bool
+    )?
+
   /// Which forms `project` reads.
   let projectionForms: @Sendable (_ type: TensorType, _ width: BatchWidth) -> ActivationForms
   /// As `multiply`, for a low-rank factor that reads a layer's input: never at less than 16 bits.
@@ -83,6 +93,19 @@ package struct KernelTable: Sendable {
     case .some(let name): throw .unknownKernels(name)
     }
   }
+}
+
+/// What one adapter set adds to a tile: `Σ b · h`.
+struct LowRankTerms {
+  let parts: PlainList<LinearPlan.Part>
+  let range: Range<Int>
+  /// The tile's first row within each `b`.
+  let firstRow: Int
+  /// The first token's row of `A·x`; a part's begins at its column.
+  let hidden: UnsafeMutablePointer<Float>
+  let stride: Int
+  /// Room for 16 rows of every `b`.
+  let panel: UnsafeMutablePointer<Float>
 }
 
 /// One work item of attention: the query heads of one key/value head, for some tokens and a range of positions.
