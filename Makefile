@@ -12,17 +12,19 @@ ROUNDS ?= 5
 TEST_FLAGS ?=
 # A Python that has llama-cpp-python; without one, `make compare` builds its own in the cache.
 PEER_PYTHON ?=
-# Extra words for compare.py, as in `make compare COMPARE_FLAGS='--lora Fixtures/smollm2/sql/adapter.gguf'`.
+# Extra words for compare.py, as in `make compare COMPARE_FLAGS='--depth 8000 --adapters 1,4'`.
 COMPARE_FLAGS ?=
+
+KERNEL_BENCHMARKS = swift package --allow-writing-to-package-directory benchmark
 
 SWIFT_FILES = $$(find Package.swift Sources Tests Benchmarks -name '*.swift' -not -path '*/.build/*')
 
-.PHONY: help demo test build model deps bench compare format lint clean
+.PHONY: help demo test build model deps bench bench-kernels compare format lint clean
 
 help: ## Show this table
 	@echo "usage: make TARGET"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build model ## Answer one prompt as base, with each adapter, and with both stacked
 	@Scripts/demo.sh $(MULLAMA) "$(MODEL)"
@@ -43,6 +45,11 @@ deps: ## Check Swift; install what is missing (libopenblas-dev, pip) with apt-ge
 bench: build model ## Measure prefill and decode speed of SmolLM2 (THREADS=2)
 	@$(MULLAMA) bench "$(MODEL)" --prompt 512 --generate 128 --threads $(THREADS)
 
+bench-kernels: deps ## Measure each kernel alone; check its allocations against Benchmarks/Thresholds
+	@cd Benchmarks && $(KERNEL_BENCHMARKS) baseline update latest --no-progress
+	@cd Benchmarks && $(KERNEL_BENCHMARKS) baseline read latest --no-progress --grouping metric
+	@cd Benchmarks && $(KERNEL_BENCHMARKS) thresholds check latest --no-progress
+
 compare: build model ## Measure against llama.cpp in turn (ROUNDS=5 THREADS=2 PEER_PYTHON=...)
 	@python3 Benchmarks/compare/compare.py "$(MODEL)" --mullama $(MULLAMA) --rounds $(ROUNDS) \
 	  --threads $(THREADS) $(if $(PEER_PYTHON),--peer-python $(PEER_PYTHON),--install-peer) $(COMPARE_FLAGS)
@@ -55,4 +62,4 @@ lint: ## Check the formatting of all Swift files; any finding is an error
 	@echo "lint: no findings"
 
 clean: ## Remove build products; the model stays in the cache
-	rm -rf .build Benchmarks/.build
+	rm -rf .build Benchmarks/.build Benchmarks/.benchmarkBaselines

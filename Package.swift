@@ -24,6 +24,8 @@ let package = Package(
   products: [
     .library(name: "Mullama", targets: ["Mullama"]),
     .executable(name: "mullama", targets: ["mullama"]),
+    // Lets the package in Benchmarks/ call kernels; nothing for an app.
+    .library(name: "MullamaBenchmarkSupport", targets: ["MullamaBenchmarkSupport"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -43,6 +45,7 @@ let package = Package(
       dependencies: [
         "GGUF", "SafeTensors", "Kernels", "Tokenization", "ChatTemplates", "Transformer", "LoRA",
       ]),
+    .target(name: "MullamaBenchmarkSupport", dependencies: ["GGUF", "Kernels", "Transformer", "Mullama"]),
     .executableTarget(
       name: "mullama",
       dependencies: [

@@ -15,6 +15,13 @@ package final class SequenceState {
     precondition(length >= 0 && length <= self.length)
     self.length = length
   }
+
+  /// Becomes a copy of another sequence of the same model: its first `length` positions.
+  package func copy(_ other: SequenceState, length: Int) {
+    precondition(length >= 0 && length <= other.length)
+    store.copyPrefix(of: other.store, count: length)
+    self.length = length
+  }
 }
 
 /// Consecutive rows of a batch with the same adapters.

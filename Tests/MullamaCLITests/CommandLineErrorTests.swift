@@ -19,6 +19,8 @@ import Testing
     ["logits", model, "--tokens", "1,,2", "--output", "x.npy"], ["logits", model, "--tokens", "1"],
     ["bench", model, "--prompt", "0"],
     ["bench", model, "--prompt", "9", "--generate", "9", "--context", "17"],
+    ["bench", model, "--prompt", "9", "--generate", "8", "--depth", "1", "--context", "17"],
+    ["bench", model, "--batch", "0"], ["bench", model, "--batch", "1,1"], ["bench", model, "--depth", "-1"],
     ["perplexity", model], ["adapter", "check", adapter], ["adapter", "bogus"], ["tokenize", model],
   ])
   func wrongUsage(arguments: [String]) throws {

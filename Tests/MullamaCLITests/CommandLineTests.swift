@@ -153,17 +153,45 @@ import Testing
       // Of 64 tokens the second half but the last is predicted from the token before it.
       #expect(json["tokens"] as? Int == windows * 31)
     }
+  }
+
+  @Test func benchPrintsItsContract() throws {
     let bench = try CommandLineRun([
       "bench", model, "--prompt", "16", "--generate", "4", "--repetitions", "2", "--lora", adapter, "--json",
     ])
     #expect(bench.status == 0)
     let json = try bench.json()
-    #expect((json["results"] as? [[String: Any]])?.map { $0["name"] as? String } == ["prefill", "decode"])
+    let results = try #require(json["results"] as? [[String: Any]])
+    #expect(results.map { $0["name"] as? String } == ["prefill", "decode"])
+    for result in results {
+      #expect((result["samples"] as? [Double])?.count == 2)
+      #expect((result["base_samples"] as? [Double])?.count == 2)
+      let kept = try #require(result["kept"] as? Double)
+      #expect(kept > 0)
+    }
     for key in [
-      "model", "architecture", "kernels", "threads", "load_seconds", "time_to_first_token_seconds",
-      "weights_bytes",
-      "weights_gigabytes_per_second", "kv_bytes", "adapter_bind_seconds", "adapters", "peak_resident_bytes",
-      "anonymous_resident_bytes",
+      "model", "architecture", "kernels", "threads", "depth", "load_seconds", "time_to_first_token_seconds",
+      "load_to_first_token_seconds", "weights_bytes", "weights_gigabytes_per_second",
+      "read_gigabytes_per_second", "bandwidth_used", "kv_bytes", "working_bytes", "adapter_bind_seconds",
+      "adapters", "peak_resident_bytes", "anonymous_resident_bytes",
     ] { #expect(json[key] != nil, "\(key)") }
+  }
+
+  @Test func benchDecodesSeveralSequencesBehindADepth() throws {
+    let arguments = [
+      "bench", model, "--prompt", "8", "--generate", "4", "--batch", "3,1", "--depth", "600",
+      "--repetitions", "1",
+    ]
+    let json = try CommandLineRun(arguments + ["--json"]).json()
+    let results = try #require(json["results"] as? [[String: Any]])
+    #expect(results.map { $0["name"] as? String } == ["prefill", "decode", "decode"])
+    #expect(results.map { $0["batch"] as? Int } == [1, 3, 1])
+    #expect(results.map { $0["tokens"] as? Int } == [8, 12, 4])
+    #expect(results.allSatisfy { $0["kept"] is NSNull })
+    #expect(json["depth"] as? Int == 600)
+    let table = try CommandLineRun(arguments)
+    #expect(table.status == 0)
+    #expect(table.output.contains("600 tokens in the cache"))
+    #expect(!table.output.contains("kept"))
   }
 }

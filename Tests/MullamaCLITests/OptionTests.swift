@@ -42,4 +42,12 @@ import mullama
       #expect(TokenList(argument: text) == nil, "\(text)")
     }
   }
+
+  @Test func batchLists() {
+    #expect(BatchList(argument: "8")?.values == [8])
+    #expect(BatchList(argument: "8,1,256")?.values == [8, 1, 256])
+    for text in ["", "1,", "0", "257", "-1", "2,2", "x", "1 2"] {
+      #expect(BatchList(argument: text) == nil, "\(text)")
+    }
+  }
 }

@@ -80,6 +80,10 @@ import mullama
     #expect(memory.peak == 1234 * 1024)
     #expect(memory.anonymous == 10240)
     #expect(ProcessMemory(status: "VmHWM: x kB").peak == nil)
+    let later = ProcessMemory(status: "VmHWM: 1235 kB\nRssAnon: 9 kB")
+    #expect(memory.largest(later) == ProcessMemory(status: "VmHWM: 1235 kB\nRssAnon: 10 kB"))
+    #expect(ProcessMemory(status: "").largest(later) == later)
+    #expect(later.largest(ProcessMemory(status: "")) == later)
   }
 
   @Test func perplexityOfUniformAndCertainPredictions() {

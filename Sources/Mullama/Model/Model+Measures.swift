@@ -11,6 +11,26 @@ extension Model {
     return Session(decoder, adapters: boundAdapters, capacity: capacity, batchSize: options.batchSize)
   }
 
+  /// Sequences of one prompt that are decoded together; `capacity`: the positions of each.
+  ///
+  /// - Throws: `ModelError` if the keys and values would not fit into memory.
+  package func makeSequenceGroup(count: Int, capacity: Int) throws(ModelError) -> SequenceGroup {
+    let options = ContextOptions(length: capacity)
+    let capacity = try contextLength(options)
+    let (positions, overflow) = capacity.multipliedReportingOverflow(by: count)
+    let bytes = overflow ? Int.max : cacheByteCount(positions: positions)
+    guard bytes <= Processor.memoryByteCount else {
+      throw .contextTooLarge(tokens: positions, bytes: bytes, memory: Processor.memoryByteCount)
+    }
+    return SequenceGroup(
+      decoder, adapters: boundAdapters, count: count, capacity: capacity, batchSize: options.batchSize)
+  }
+
+  /// Bytes per second at which this model's threads read memory, in each of some passes over half a gigabyte.
+  package func readBandwidth(passes: Int) -> [Double] {
+    ReadBandwidth(decoder.compute.pool).measure(passes: passes)
+  }
+
   /// Bytes of weights that decoding one token reads: all but the embedding, of which it reads one row, unless the
   /// embedding is the output matrix too; of a stack of experts only those that a token uses.
   package var weightBytesPerToken: Int {

@@ -1,60 +1,90 @@
 import Mullama
 
-/// Rounds of prefill and decode over random tokens, through the same session that answers prompts.
+/// Rounds of prefill and decode over random tokens, through the forward path that answers prompts.
 struct BenchMeasurement {
   /// Seconds of one round.
   struct Round {
     let prefill: Double
-    let decode: Double
     /// The prefill and the choice of the first token.
     let firstToken: Double
+    /// Of each number of sequences.
+    let decode: [Double]
   }
 
-  let promptCount: Int
-  let generateCount: Int
-  var rounds: [Round] = []
-  private let session: Session
+  let plan: BenchPlan
+  /// With the model's adapters, if it has any.
+  private(set) var rounds: [Round] = []
+  /// Without them, each right before the round of the same number; empty for a model that has none.
+  private(set) var baseRounds: [Round] = []
+  /// The most that any round left.
+  private(set) var memory = ProcessMemory.current()
+  /// Bytes of keys and values of all sequences at the end of a round.
+  private(set) var cacheByteCount = 0
+  private let group: SequenceGroup
+  private let hasAdapters: Bool
   private let prompt: [Int32]
-  private let continuation: [Int32]
+  /// `[step][sequence]`
+  private let continuations: [Int32]
 
-  init(_ model: Model, prompt: Int, generate: Int, capacity: Int) throws {
-    promptCount = prompt
-    generateCount = generate
-    session = try model.makeSession(ContextOptions(length: capacity))
+  /// Steps of the decode that only warms up.
+  private static let warmUpSteps = 8
+
+  /// Evaluates the tokens that lie before the prompt, and one round that is not counted.
+  init(_ model: Model, _ plan: BenchPlan, capacity: Int) throws {
+    self.plan = plan
+    hasAdapters = !model.adapters.isEmpty
+    group = try model.makeSequenceGroup(count: plan.largestBatch, capacity: capacity)
     var generator = TokenGenerator(vocabulary: model.vocabularySize)
-    self.prompt = (0..<prompt).map { _ in generator.next() }
-    continuation = (0..<generate).map { _ in generator.next() }
+    func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in generator.next() } }
+    prompt = tokens(plan.prompt)
+    continuations = tokens(plan.generate * plan.largestBatch)
+    // What the keys before the prompt hold does not change how long it takes to read them.
+    group.usesAdapters = false
+    try group.prefill(tokens(plan.depth))
+    _ = try round(steps: min(Self.warmUpSteps, plan.generate), usesAdapters: hasAdapters)
   }
 
-  func round() throws -> Round {
-    session.truncate(to: 0)
+  /// One more round; with adapters, one of the base model before it.
+  mutating func measure() throws {
+    if hasAdapters { baseRounds.append(try round(steps: plan.generate, usesAdapters: false)) }
+    rounds.append(try round(steps: plan.generate, usesAdapters: true))
+    memory = memory.largest(.current())
+    cacheByteCount = max(cacheByteCount, group.cacheByteCount)
+  }
+
+  private func round(steps: Int, usesAdapters: Bool) throws -> Round {
+    group.usesAdapters = usesAdapters
+    group.align(1, length: plan.depth)
     let start = ContinuousClock.now
-    _ = try session.prefill(prompt)
+    try group.prefill(prompt)
     let prefilled = ContinuousClock.now
-    session.withLogits { logits in
+    group.withLogits(0) { logits in
       // Greedy choice; its result is not used, as the continuation is given.
       var best = 0
       for index in logits.indices where logits[index] > logits[best] { best = index }
       blackHole(best)
     }
     let chosen = ContinuousClock.now
-    for token in continuation { try session.decode(token) }
-    let end = ContinuousClock.now
+    let decode = try plan.batches.map { batch in
+      group.align(batch, length: plan.depth + plan.prompt)
+      let start = ContinuousClock.now
+      for step in 0..<steps {
+        let first = step * plan.largestBatch
+        try group.decode(continuations[first..<first + batch])
+      }
+      return (ContinuousClock.now - start).seconds
+    }
     return Round(
-      prefill: (prefilled - start).seconds, decode: (end - chosen).seconds,
-      firstToken: (chosen - start).seconds)
+      prefill: (prefilled - start).seconds, firstToken: (chosen - start).seconds, decode: decode)
   }
-
-  /// Bytes of keys and values at the end of a round.
-  var cacheByteCount: Int { session.cacheByteCount }
 }
 
 /// Keeps the optimizer from leaving out what computes a value.
 @inline(never)
-private func blackHole(_ value: Int) {}
+func blackHole(_ value: Int) {}
 
 /// The same pseudo-random tokens in each run. SplitMix64 (Steele et al. 2014).
-private struct TokenGenerator {
+struct TokenGenerator {
   let vocabulary: Int
   private var state: UInt64 = 42
 

@@ -17,6 +17,17 @@ package struct ProcessMemory: Equatable, Sendable {
     ProcessMemory(status: (try? InputText.file("/proc/self/status")) ?? "")
   }
 
+  /// The larger of each number.
+  package func largest(_ other: ProcessMemory) -> ProcessMemory {
+    func larger(_ a: Int?, _ b: Int?) -> Int? { a.map { max($0, b ?? $0) } ?? b }
+    return ProcessMemory(peak: larger(peak, other.peak), anonymous: larger(anonymous, other.anonymous))
+  }
+
+  private init(peak: Int?, anonymous: Int?) {
+    self.peak = peak
+    self.anonymous = anonymous
+  }
+
   package init(status: String) {
     func bytes(_ key: String) -> Int? {
       for line in status.split(separator: "\n") where line.hasPrefix(key + ":") {

@@ -22,7 +22,9 @@ package struct Table {
   package var isEmpty: Bool { rows.count == (hasHeader ? 1 : 0) }
 
   /// Adds a row; missing cells are empty. Control characters are escaped: cells may come from a file.
-  package mutating func append(_ cells: String...) {
+  package mutating func append(_ cells: String...) { append(cells) }
+
+  package mutating func append(_ cells: [String]) {
     precondition(cells.count <= alignments.count)
     rows.append(
       (0..<alignments.count).map { $0 < cells.count ? Wording.printable(cells[$0]) : "" })

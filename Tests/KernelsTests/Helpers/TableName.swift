@@ -1,3 +1,4 @@
+import Foundation
 import Kernels
 import Testing
 
@@ -5,12 +6,16 @@ import Testing
 enum TableName: String, Sendable, CustomTestStringConvertible {
   case portable, reference, x86V3, x86V4
 
-  /// Every table that this processor can run.
+  /// Every table that this processor can run; without the fast ones where `MULLAMA_KERNELS` asks for the portable one.
   static let available: [TableName] = {
+    if ProcessInfo.processInfo.environment["MULLAMA_KERNELS"] == "portable" {
+      return [.portable, .reference]
+    }
     #if arch(x86_64)
-      [.portable, .reference] + (Processor.hasX86V3 ? [.x86V3] : []) + (Processor.hasX86V4 ? [.x86V4] : [])
+      return [.portable, .reference] + (Processor.hasX86V3 ? [.x86V3] : [])
+        + (Processor.hasX86V4 ? [.x86V4] : [])
     #else
-      [.portable, .reference]
+      return [.portable, .reference]
     #endif
   }()
 

@@ -1,0 +1,75 @@
+import Kernels
+import Transformer
+
+/// Sequences that begin alike and are then decoded together, a token of each in one pass: what measuring needs.
+///
+/// Memory is taken by `init`; a step allocates nothing. Not thread-safe: one caller at a time.
+package final class SequenceGroup {
+  /// Whether the adapters that were applied to the model at `init` take part.
+  package var usesAdapters = true
+  private let decoder: Decoder
+  private let adapters: AdapterSet?
+  private let sequences: [SequenceState]
+  private let state: DecoderState
+  private var batch = Batch()
+
+  /// `batchSize`: tokens of one forward pass in prefill.
+  init(_ decoder: Decoder, adapters: AdapterSet?, count: Int, capacity: Int, batchSize: Int) {
+    precondition(count > 0)
+    self.decoder = decoder
+    self.adapters = adapters
+    sequences = (0..<count).map { _ in decoder.makeSequence(capacity: capacity) }
+    state = DecoderState(decoder, maximumTokens: max(count, min(batchSize, capacity)), maximumLogits: count)
+  }
+
+  package var count: Int { sequences.count }
+
+  /// Appends tokens to the first sequence and leaves the logits of what follows the last.
+  ///
+  /// - Throws: `contextExceeded`, `tokenOutOfRange`.
+  package func prefill(_ tokens: [Int32]) throws(ModelError) {
+    var next = 0
+    while next < tokens.count {
+      let end = min(next + state.maximumTokens, tokens.count)
+      batch.removeAll()
+      try batch.append(
+        tokens[next..<end], to: sequences[0], adapters: usesAdapters ? adapters : nil,
+        logits: end == tokens.count ? .last : .none)
+      try decoder.forward(batch, state)
+      next = end
+    }
+  }
+
+  /// Gives the first `count` sequences the same `length` positions: the first one's, which has at least that many.
+  package func align(_ count: Int, length: Int) {
+    for sequence in sequences.prefix(count) {
+      if sequence.length < length {
+        sequence.copy(sequences[0], length: length)
+      } else {
+        sequence.truncate(to: length)
+      }
+    }
+  }
+
+  /// Appends one token to each of the first sequences and leaves the logits of what follows each.
+  ///
+  /// - Throws: `contextExceeded`, `tokenOutOfRange`.
+  package func decode(_ tokens: ArraySlice<Int32>) throws(ModelError) {
+    batch.removeAll()
+    for (sequence, token) in zip(sequences, tokens) {
+      try batch.append(
+        CollectionOfOne(token), to: sequence, adapters: usesAdapters ? adapters : nil, logits: .last)
+    }
+    try decoder.forward(batch, state)
+  }
+
+  /// The logits that the last pass left for one of its sequences.
+  package func withLogits<R>(
+    _ index: Int, _ body: (UnsafeMutableBufferPointer<Float>) throws -> R
+  ) rethrows -> R { try state.logits.withRow(index, body) }
+
+  /// Bytes of keys and values that the present positions of all sequences take.
+  package var cacheByteCount: Int {
+    sequences.reduce(0) { $0 + $1.store.byteCount(positions: $1.length) }
+  }
+}
