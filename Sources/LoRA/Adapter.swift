@@ -125,8 +125,8 @@ extension ContentHash {
       }
       switch pair.part {
       case .matrix: break
-      case .expert(let index): add(UInt64(index) | 1 << 62)
-      case .stack(let experts): add(UInt64(experts) | 1 << 63)
+      case .expert(let index): add(UInt64(bitPattern: Int64(index)) ^ 1 << 62)
+      case .stack(let experts): add(UInt64(bitPattern: Int64(experts)) ^ 1 << 61)
       }
     case .rows(_, let rows, _, let tiesOutput):
       add(tiesOutput ? 1 : 0)

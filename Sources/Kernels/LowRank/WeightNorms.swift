@@ -13,7 +13,7 @@ package enum WeightNorms {
     precondition(a.columns == w.columns && b.rows == w.rows && a.rows == b.columns)
     let right = Matrix(rows: a.rows, columns: a.columns, a.dequantized())
     let norms = Matrix(rows: 1, columns: w.rows)
-    forEachRow(w.rows, columns: w.columns, rank: a.rows, compute) { row, line, factors, _ in
+    forEachRow(w.rows, rowsPerItem, columns: w.columns, rank: a.rows, compute) { row, line, factors in
       b.dequantizeRow(row, into: factors)
       addLowRank(w, row, right, factors, scale, line, compute.table)
       norms.pointer[row] = dotProduct(line, line, w.columns).squareRoot()
@@ -33,12 +33,14 @@ package enum WeightNorms {
     for column in 0..<w.columns {
       for k in 0..<rank { right.pointer[k * w.columns + column] = left[column * rank + k] }
     }
-    let sums = Matrix(rows: compute.pool.threadCount, columns: w.columns)
+    // Parts of a fixed size, not one for each thread: the sum must not depend on who came first.
+    let rowsPerItem = max(rowsPerItem, (w.rows + 63) / 64)
+    let sums = Matrix(rows: (w.rows + rowsPerItem - 1) / rowsPerItem, columns: w.columns)
     for i in 0..<sums.rows * sums.columns { sums.pointer[i] = 0 }
-    forEachRow(w.rows, columns: w.columns, rank: rank, compute) { row, line, factors, worker in
+    forEachRow(w.rows, rowsPerItem, columns: w.columns, rank: rank, compute) { row, line, factors in
       a.dequantizeRow(row, into: factors)
       addLowRank(w, row, right, factors, scale, line, compute.table)
-      let sum = sums.row(worker)
+      let sum = sums.row(row / rowsPerItem)
       for column in 0..<w.columns { sum[column] += line[column] * line[column] }
     }
     return (0..<w.columns).map { column in
@@ -56,10 +58,8 @@ package enum WeightNorms {
   }
 
   private static func forEachRow(
-    _ rows: Int, columns: Int, rank: Int, _ compute: Compute,
-    _ body: (
-      _ row: Int, _ line: UnsafeMutablePointer<Float>, _ factors: UnsafeMutablePointer<Float>, _ worker: Int
-    ) -> Void
+    _ rows: Int, _ rowsPerItem: Int, columns: Int, rank: Int, _ compute: Compute,
+    _ body: (_ row: Int, _ line: UnsafeMutablePointer<Float>, _ factors: UnsafeMutablePointer<Float>) -> Void
   ) {
     let lines = Matrix(rows: compute.pool.threadCount, columns: columns)
     let factors = Matrix(rows: compute.pool.threadCount, columns: rank)
@@ -67,7 +67,7 @@ package enum WeightNorms {
     withoutActuallyEscaping(body) { escaping in
       task.body = { item, worker in
         for row in item * rowsPerItem..<min(rows, (item + 1) * rowsPerItem) {
-          escaping(row, lines.row(worker), factors.row(worker), worker)
+          escaping(row, lines.row(worker), factors.row(worker))
         }
       }
       compute.pool.run(task, items: (rows + rowsPerItem - 1) / rowsPerItem)

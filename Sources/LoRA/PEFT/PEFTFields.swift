@@ -133,7 +133,7 @@ struct PEFTFields {
 
   /// nil: not set.
   func names(_ key: String) throws(AdapterError) -> [String]? {
-    guard let value = value(key) else { return nil }
+    guard let value = value(key), !Self.isOff(value) else { return nil }
     let names = value.array?.compactMap(\.string)
     guard let names, names.count == value.array?.count else { throw invalid(key, "a list of names") }
     return names

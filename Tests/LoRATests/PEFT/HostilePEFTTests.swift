@@ -67,7 +67,7 @@ import Transformer
       ("lora_alpha", "null"),
       ("use_rslora", "1"), ("use_dora", "\"yes\""), ("lora_bias", "0"), ("bias", "\"some\""),
       ("bias", "true"),
-      ("rank_pattern", "[]"), ("target_modules", "[1]"), ("target_modules", "{}"),
+      ("rank_pattern", "[]"), ("target_modules", "[1]"), ("target_modules", "7"),
       ("layers_to_transform", "\"all\""),
       ("layers_to_transform", "[0.5]"), ("alora_invocation_tokens", "[]"),
       ("alora_invocation_tokens", "[-1]"),
