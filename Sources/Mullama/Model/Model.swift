@@ -23,7 +23,8 @@ public final class Model: Sendable {
   package let tokenizer: Tokenizer
   /// From `tokenizer.chat_template`; nil: the model has none.
   let chatTemplate: ChatTemplate?
-  let stack = Mutex(AdapterStack())
+  let registry = Mutex(AdapterRegistry())
+  let sharedAdapterSets = SharedAdapterSets()
 
   /// Loads a model from a `.gguf` file; of a split model, name the first part.
   ///
