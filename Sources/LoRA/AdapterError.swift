@@ -49,6 +49,18 @@ public enum AdapterError: Error, Equatable, Sendable {
 
   case unknownName(name: String, known: [String])
   case nameTaken(name: String)
+  /// A stack names an adapter twice.
+  case repeatedName(name: String)
+  /// Somebody else changed the adapter first.
+  case generationMismatch(name: String, expected: Int, found: Int)
+  /// `needed`, `budget` and `pinned` are bytes. `pinned`: what cannot leave memory, because it is pinned, applied or in
+  /// use by a running context.
+  case budgetExceeded(name: String, needed: Int, budget: Int, pinned: Int)
+  case invalidBudget(Int)
+  /// An evicted adapter was to be read again, but its file has other content now; the hashes are `contentHash`es.
+  case fileChanged(name: String, file: String, expected: String, found: String)
+  /// An evicted adapter was to be read again.
+  case fileGone(name: String, file: String)
 }
 
 extension AdapterError: CustomStringConvertible {
@@ -121,6 +133,22 @@ extension AdapterError: CustomStringConvertible {
         : "no adapter is named '\(name)'; loaded are \(known.joined(separator: ", "))"
     case .nameTaken(let name):
       "an adapter named '\(name)' is already loaded; remove it first or choose another name"
+    case .repeatedName(let name):
+      "the adapter '\(name)' is named twice; give it once, with the sum of the scales"
+    case .generationMismatch(let name, let expected, let found):
+      "the adapter '\(name)' was changed meanwhile: expected generation \(expected), but it is \(found); "
+        + "look at it again and decide anew"
+    case .budgetExceeded(let name, let needed, let budget, let pinned):
+      "no room for adapter '\(name)': it needs \(needed) bytes, and of the budget of \(budget) bytes \(pinned) are "
+        + "taken by adapters that are pinned, applied or in use; raise the budget, or let go of some"
+    case .invalidBudget(let bytes):
+      "a budget is a number of bytes from 0 on, not \(bytes)"
+    case .fileChanged(let name, let file, let expected, let found):
+      "\(file): the file of adapter '\(name)' changed while it was out of memory: expected content \(expected), but "
+        + "found \(found); replace or remove the adapter"
+    case .fileGone(let name, let file):
+      "\(file): the file of adapter '\(name)' is gone, and its content is out of memory; put it back, or replace or "
+        + "remove the adapter"
     }
   }
 

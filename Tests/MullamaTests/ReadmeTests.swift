@@ -63,6 +63,26 @@ import Testing
     #expect(manager["style"]?.scale == 0.3)
   }
 
+  @Test func budgetAndGenerations() throws {
+    let model = try Model.load(path("base.gguf"))
+    let manager = LoRAManager(model)
+    try manager.add(LoRAAdapter.load(path("style.gguf")), name: "style")
+
+    try manager.setBudget(500_000_000)  // bytes, of all adapters together
+    try manager.register(path: path("code.gguf"), name: "code")  // known, but not applied
+    let chosen = try Context(model, named: [(name: "code", scale: 0.8)])
+    for entry in manager.residency {
+      print(entry.name, entry.byteCount, entry.ranks, entry.isResident, entry.runningContexts)
+    }
+    if let style = manager["style"] {
+      try manager.setScale(0.4, of: "style", expecting: style.generation)
+    }
+
+    #expect(manager.residency.map(\.runningContexts) == [0, 1])
+    #expect(manager.adapters.map(\.scale) == [0.4])
+    withExtendedLifetime(chosen) {}
+  }
+
   @Test func contextsOfTheirOwn() async throws {
     let model = try Model.load(path("base.gguf"))
     let code = try LoRAAdapter.load(path("code.gguf"))

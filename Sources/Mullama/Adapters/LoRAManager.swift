@@ -1,59 +1,132 @@
 import LoRA
+import Transformer
 
 /// The adapters of a model by name: added, scaled, replaced and removed while the base stays loaded.
 ///
 /// New contexts see a change, running ones keep the adapters they started with. Every change is atomic: it happens
-/// wholly or, with an error, not at all. Safe to use from several threads.
+/// wholly or, with an error, not at all. Safe to use from several threads; all managers of a model show the same.
+///
+/// A name is *applied*, and then part of every new context, or only *registered*, for contexts that choose it by name.
+/// Each change gives the entry a new generation number and returns it. A change that names the generation it expects
+/// fails with `generationMismatch` where somebody else was faster.
 public struct LoRAManager: Sendable {
   public let model: Model
 
   public init(_ model: Model) { self.model = model }
 
-  /// What is applied, in the order it was added.
+  /// What is applied, in the order in which the names came.
   public var adapters: [AppliedAdapter] { model.adapters }
 
+  /// The applied adapter of a name; nil also where the name is only registered (see `residency`).
   public subscript(name: String) -> AppliedAdapter? { adapters.first { $0.name == name } }
 
-  /// Applies an adapter under a name of its own.
+  /// Applies an adapter under a name of its own. An adapter that has a name already gets a second one, and its scales
+  /// add up; `Model.applyAdapter` changes the scale instead.
   ///
-  /// - Throws: `AdapterError.nameTaken`, or what keeps the adapter from fitting the model.
-  public func add(_ adapter: LoRAAdapter, scale: Float = 1, name: String? = nil) throws {
-    let name = name ?? adapter.name
-    try model.change { entries in
-      guard !entries.contains(where: { $0.name == name }) else { throw AdapterError.nameTaken(name: name) }
-      entries.append(AppliedAdapter(name: name, adapter: adapter, scale: scale))
-    }
+  /// - Throws: `AdapterError.nameTaken`, `budgetExceeded`, or what keeps the adapter from fitting the model.
+  @discardableResult
+  public func add(_ adapter: LoRAAdapter, scale: Float = 1, name: String? = nil) throws -> Int {
+    try insert(adapter, name: name ?? adapter.name, scale: scale)
   }
 
-  /// Takes an adapter away. It is freed when the last context that uses it ends.
+  /// Makes an adapter known under a name without applying it: `Context(_:named:)` and `apply` choose it.
   ///
-  /// - Throws: `AdapterError.unknownName`.
-  public func remove(_ name: String) throws {
-    try edit(name) { entries, index in entries.remove(at: index) }
+  /// - Throws: as `add`.
+  @discardableResult
+  public func register(_ adapter: LoRAAdapter, name: String? = nil) throws -> Int {
+    try insert(adapter, name: name ?? adapter.name, scale: nil)
   }
 
-  /// Changes an adapter's scale; 0 switches it off without forgetting it.
-  public func setScale(_ scale: Float, of name: String) throws {
-    try edit(name) { entries, index in
-      entries[index] = AppliedAdapter(name: name, adapter: entries[index].adapter, scale: scale)
+  /// The same, from its file, which is read and checked now.
+  ///
+  /// - Throws: also what `LoRAAdapter.load` throws.
+  @discardableResult
+  public func register(path: String, name: String? = nil) throws -> Int {
+    try register(LoRAAdapter.load(path), name: name)
+  }
+
+  /// Applies a registered adapter, or changes the scale of an applied one; reads it again if it was evicted.
+  ///
+  /// - Throws: `AdapterError.unknownName`, `generationMismatch`, `invalidScale`, `budgetExceeded`, `fileChanged`,
+  ///   `fileGone`, or what is wrong with its file.
+  @discardableResult
+  public func apply(_ name: String, scale: Float = 1, expecting generation: Int? = nil) throws -> Int {
+    // The generation is looked at before a file is read for nothing, and again when the change is made.
+    _ = try model.registry.withLock { registry throws(AdapterError) in
+      try registry.index(of: name, expecting: generation)
+    }
+    return try model.changeAdapters(withResident: [name]) { [binding = model.binding] registry in
+      let new = registry.setScale(scale, try registry.index(of: name, expecting: generation))
+      try registry.rebind(with: binding)
+      return new
     }
   }
 
-  /// Puts another adapter in a name's place, with the old scale unless a new one is given.
-  public func replace(_ name: String, with adapter: LoRAAdapter, scale: Float? = nil) throws {
-    try edit(name) { entries, index in
-      entries[index] = AppliedAdapter(name: name, adapter: adapter, scale: scale ?? entries[index].scale)
+  /// Changes an adapter's scale, as `apply` does; 0 switches it off without forgetting it.
+  @discardableResult
+  public func setScale(_ scale: Float, of name: String, expecting generation: Int? = nil) throws -> Int {
+    try apply(name, scale: scale, expecting: generation)
+  }
+
+  /// Takes an adapter from the applied ones and leaves it registered.
+  ///
+  /// - Throws: `AdapterError.unknownName`, `generationMismatch`.
+  @discardableResult
+  public func unapply(_ name: String, expecting generation: Int? = nil) throws -> Int {
+    try model.changeAdapters { [binding = model.binding] registry in
+      let new = registry.setScale(nil, try registry.index(of: name, expecting: generation))
+      try registry.rebind(with: binding)
+      return new
     }
   }
 
-  public func removeAll() { model.removeAllAdapters() }
-
-  private func edit(_ name: String, _ change: (inout [AppliedAdapter], Int) -> Void) throws {
-    try model.change { entries in
-      guard let index = entries.firstIndex(where: { $0.name == name }) else {
-        throw AdapterError.unknownName(name: name, known: entries.map(\.name))
-      }
-      change(&entries, index)
+  /// Puts another adapter in a name's place, with the old scale unless a new one is given. What was only registered stays
+  /// so unless a scale is given.
+  ///
+  /// - Throws: `AdapterError.unknownName`, `generationMismatch`, `budgetExceeded`, or what keeps the adapter from fitting.
+  @discardableResult
+  public func replace(
+    _ name: String, with adapter: LoRAAdapter, scale: Float? = nil, expecting generation: Int? = nil
+  ) throws -> Int {
+    try model.changeAdapters { [binding = model.binding] registry in
+      let index = try registry.index(of: name, expecting: generation)
+      let new = registry.replace(index, with: adapter, scale: scale ?? registry.entries[index].scale)
+      try admit(name, &registry, binding)
+      return new
     }
+  }
+
+  /// Forgets a name. The adapter is freed when the last context that uses it ends.
+  ///
+  /// - Throws: `AdapterError.unknownName`, `generationMismatch`.
+  public func remove(_ name: String, expecting generation: Int? = nil) throws {
+    try model.changeAdapters { [binding = model.binding] registry in
+      _ = try registry.index(of: name, expecting: generation)
+      registry.remove { $0.name == name }
+      try registry.rebind(with: binding)
+    }
+  }
+
+  /// Forgets all names, registered ones too.
+  public func removeAll() { model.removeAdapters { _ in true } }
+
+  private func insert(_ adapter: LoRAAdapter, name: String, scale: Float?) throws -> Int {
+    try model.changeAdapters { [binding = model.binding] registry in
+      let generation = try registry.add(adapter, name: name, scale: scale)
+      try admit(name, &registry, binding)
+      return generation
+    }
+  }
+
+  /// Checks that a new adapter fits the model and the budget, and binds it if it is applied.
+  private func admit(_ name: String, _ registry: inout AdapterRegistry, _ binding: AdapterBinding) throws {
+    let entry = registry.entries[try registry.index(of: name)]
+    if entry.scale == nil, let adapter = entry.adapter,
+      let problem = binding.problems(adapter.adapter).first
+    {
+      throw problem
+    }
+    try registry.rebind(with: binding)
+    try registry.makeRoom(for: name, needing: entry.origin.byteCount, keeping: [name])
   }
 }

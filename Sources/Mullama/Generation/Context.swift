@@ -28,6 +28,8 @@ public actor Context {
   /// Tokens the context holds.
   public nonisolated let length: Int
   private let session: Session
+  /// Holds the adapters from the context's start to its end.
+  private let lease: AdapterLease
   private let thread = ComputeThread()
 
   public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
@@ -36,7 +38,7 @@ public actor Context {
   ///
   /// - Throws: `ModelError` if an option is out of range.
   public init(_ model: Model, options: ContextOptions = ContextOptions()) throws {
-    try self.init(model, bound: model.boundAdapters, options: options)
+    try self.init(model, options: options) { model.leaseAdapters() }
   }
 
   /// A context with adapters of its own, whatever is applied to the model; `[]`: the base model.
@@ -45,13 +47,29 @@ public actor Context {
     options: ContextOptions = ContextOptions()
   ) throws {
     let entries = adapters.map { AdapterBinding.Entry($0.adapter.adapter, scale: $0.scale) }
-    try self.init(model, bound: try model.binding.bind(entries), options: options)
+    try self.init(model, options: options) {
+      AdapterLease(try model.binding.bind(entries))
+    }
   }
 
-  private init(_ model: Model, bound: AdapterSet?, options: ContextOptions) throws {
+  /// A context with adapters of its own, chosen among those that `LoRAManager` knows by name; `[]`: the base model.
+  ///
+  /// The order does not matter. An adapter that was evicted is read again.
+  ///
+  /// - Throws: `AdapterError.unknownName`, `repeatedName`, `budgetExceeded`, `fileChanged`, `fileGone`; `ModelError` if an
+  ///   option is out of range.
+  public init(
+    _ model: Model, named stack: [(name: String, scale: Float)], options: ContextOptions = ContextOptions()
+  ) throws {
+    try self.init(model, options: options) { try model.leaseAdapters(named: stack) }
+  }
+
+  private init(_ model: Model, options: ContextOptions, lease: () throws -> AdapterLease) throws {
     self.model = model
     length = try model.contextLength(options)
-    session = Session(model.decoder, adapters: bound, capacity: length, batchSize: options.batchSize)
+    self.lease = try lease()
+    session = Session(
+      model.decoder, adapters: self.lease.set, capacity: length, batchSize: options.batchSize)
   }
 
   /// Generates an answer to a user's message; the model's chat template is used if it has one.
@@ -97,6 +115,7 @@ public actor Context {
     onText: @Sendable (String) -> Void = { _ in }
   ) throws -> Completion {
     var generation = try Generation(model, session, prompt, options)
+    lease.countGeneration()
     return try generation.run(onText)
   }
 

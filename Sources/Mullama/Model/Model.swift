@@ -23,9 +23,10 @@ public final class Model: Sendable {
   package let tokenizer: Tokenizer
   /// From `tokenizer.chat_template`; nil: the model has none.
   let chatTemplate: ChatTemplate?
-  let stack = Mutex(AdapterStack())
   /// Fits adapters to the decoder.
   let binding: AdapterBinding
+  let registry = Mutex(AdapterRegistry())
+  let sharedAdapterSets = SharedAdapterSets()
 
   /// Loads a model from a `.gguf` file; of a split model, name the first part.
   ///

@@ -114,10 +114,14 @@ struct Chat {
 
   private var adapterTable: String {
     if model.adapters.isEmpty { return "no adapters" }
-    var table = Table([("name", .left), ("scale", .right), ("rank", .right), ("file", .left)])
-    for applied in model.adapters {
+    var table = Table([
+      ("name", .left), ("scale", .right), ("rank", .right), ("sites", .right), ("bytes", .right),
+      ("answers", .right), ("file", .left),
+    ])
+    for entry in manager.residency {
       table.append(
-        applied.name, "\(applied.scale)", InspectReport.range(applied.adapter.ranks), applied.adapter.path)
+        entry.name, entry.scale.map { "\($0)" } ?? "–", InspectReport.range(entry.ranks), "\(entry.sites)",
+        Wording.bytes(entry.byteCount), "\(entry.generations)", entry.path)
     }
     return String(table.text().dropLast())
   }
