@@ -67,8 +67,8 @@ import Testing
     return String(format: value < 100 ? "%.1f MB" : "%.0f MB", value)
   }
 
-  /// `lora` changes every matrix of the layers, at rank 4 or more, in F32.
-  @Test(arguments: ["llama", "mistral", "qwen2", "mixtral"])
+  /// `lora` changes every matrix of the layers, at one rank, in F32.
+  @Test(arguments: ["llama", "mistral", "qwen2"])
   func aLoadedAdapterTakesWhatItsShapesSay(base: String) throws {
     let manifest = try ConformanceManifest.load(base)
     let manager = LoRAManager(

@@ -88,9 +88,10 @@ import Testing
     try manager.setPinned(false, of: "lora")
     try manager.load("qv")
     #expect(resident(manager) == ["bf16", "qv"])
+    // It was in use until now: qv is what leaves.
     try manager.unapply("bf16")
     try manager.setPinned(true, of: "lora")
-    #expect(resident(manager) == ["lora", "qv"])
+    #expect(resident(manager) == ["lora", "bf16"])
     #expect(manager.residency.map(\.isPinned) == [true, false, false, false])
   }
 
