@@ -1,4 +1,5 @@
 import Foundation
+import GGUF
 import TestSupport
 import Testing
 
@@ -48,6 +49,45 @@ import Testing
       let diff = try CommandLineRun(["adapter", "diff", peft(name), file, "--base", model, "--json"])
       #expect(diff.status == 0)
       #expect(try diff.json()["same"] as? Bool == true)
+    }
+  }
+
+  /// A prefix is shown, and used only if asked for.
+  @Test func promptPrefixes() throws {
+    try withTemporaryDirectory { folder in
+      let own = try GGUFFile.open(Fixtures.path("llama/adapters/lora/adapter.gguf"))
+      var writer = GGUFWriter()
+      for key in own.metadata.keys { if let value = own.metadata[key] { writer.add(key, value) } }
+      writer.add("adapter.lora.prompt_prefix", .string("Once upon "))
+      for tensor in own.tensors {
+        writer.addTensor(
+          tensor.name, type: tensor.type, dimensions: tensor.dimensions,
+          bytes: own.withBytes(of: tensor) { Array($0) })
+      }
+      let file = folder.appendingPathComponent("prefixed.gguf").path
+      try writer.write(to: file)
+      let inspected = try CommandLineRun(["adapter", "inspect", file, "--json"]).json()
+      #expect(inspected["prompt_prefix"] as? String == "Once upon ")
+      #expect(try CommandLineRun(["adapter", "inspect", file]).output.contains("\"Once upon \""))
+
+      func answer(_ prompt: String, _ more: [String]) throws -> [String: Any] {
+        try CommandLineRun(
+          [
+            "run", model, prompt, "--raw", "--json", "--max-tokens", "8", "--temperature", "0", "--lora",
+            file,
+          ] + more
+        ).json()
+      }
+      let asked = try answer("a time", ["--lora-prefix"])
+      let written = try answer("Once upon a time", [])
+      let without = try answer("a time", [])
+      for key in ["text", "prompt_tokens"] {
+        #expect(asked[key] as? NSObject == written[key] as? NSObject, "\(key)")
+      }
+      #expect(asked["prompt_tokens"] as? Int != without["prompt_tokens"] as? Int)
+      // An adapter that does nothing has no say.
+      let off = try answer("a time", ["--lora-scale", "0", "--lora-prefix"])
+      #expect(off["prompt_tokens"] as? Int == without["prompt_tokens"] as? Int)
     }
   }
 

@@ -37,6 +37,9 @@ extension LoRAAdapter {
   /// What it is for, in its maker's words; nil: the file does not say.
   public var taskName: String? { adapter.taskName }
 
+  /// What its maker put before every prompt in training, to be put there again; nil: the file does not say.
+  public var promptPrefix: String? { adapter.promptPrefix }
+
   /// Everything that keeps the adapter from being applied to a model; empty: it fits.
   public func problems(with model: Model) -> [AdapterError] {
     model.binding.problems(adapter)

@@ -13,6 +13,12 @@ extension Model {
   /// The adapters that new contexts use, in the order in which their names came.
   public var adapters: [AppliedAdapter] { registry.withLock { $0.applied } }
 
+  /// The prompt prefixes of the adapters that are applied at a scale other than 0, one after the other. They are put
+  /// before a prompt only by whoever asks for them.
+  public var promptPrefix: String {
+    adapters.filter { $0.scale != 0 }.compactMap(\.adapter.promptPrefix).joined()
+  }
+
   /// Applies an adapter on top of those already applied; applying the same one again changes its scale.
   ///
   /// The same is what has the same content: the same object, or the file loaded twice. To stack an adapter on itself, or

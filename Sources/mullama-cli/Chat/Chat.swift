@@ -7,6 +7,8 @@ struct Chat {
   private let manager: LoRAManager
   private let contextOptions: ContextOptions
   private let options: GenerationOptions
+  /// Are the adapters' prompt prefixes put before each message?
+  private let usesPrefix: Bool
   private let showsStats: Bool
   private let loadSeconds: Double
   private var context: Context
@@ -17,8 +19,7 @@ struct Chat {
 
   init(
     _ model: Model, contextOptions: ContextOptions, options: GenerationOptions, system: String?,
-    showsStats: Bool,
-    loadSeconds: Double
+    usesPrefix: Bool, showsStats: Bool, loadSeconds: Double
   ) throws {
     guard model.hasChatTemplate else { throw CommandError.noChat(model: model.path) }
     self.model = model
@@ -26,6 +27,7 @@ struct Chat {
     self.contextOptions = contextOptions
     self.options = options
     self.system = system
+    self.usesPrefix = usesPrefix
     self.showsStats = showsStats
     self.loadSeconds = loadSeconds
     context = try Context(model, options: contextOptions)
@@ -57,7 +59,8 @@ struct Chat {
   }
 
   /// Answers a message. What Ctrl-C left of an answer stays in the conversation; a message that failed does not.
-  private mutating func answer(_ text: String, _ running: RunningAnswer) async throws {
+  private mutating func answer(_ message: String, _ running: RunningAnswer) async throws {
+    let text = usesPrefix ? model.promptPrefix + message : message
     var conversation = system.map { [ChatMessage(role: "system", content: $0)] } ?? []
     conversation += messages + [ChatMessage(role: "user", content: text)]
     let (context, options) = (context, options)

@@ -20,6 +20,9 @@ struct RunCommand: AsyncParsableCommand {
 
   @OptionGroup var adapters: AdapterArguments
 
+  @Flag(help: "Put the adapters' prompt prefixes before each prompt.")
+  var loraPrefix = false
+
   @Option(
     name: [.customShort("n"), .long], help: "Tokens to generate at most (default: what the context holds).")
   var maxTokens: Int?
@@ -62,8 +65,8 @@ struct RunCommand: AsyncParsableCommand {
     let contextOptions = ContextOptions(length: self.model.context)
     if isChat {
       var chat = try Chat(
-        model, contextOptions: contextOptions, options: options, system: system, showsStats: stats,
-        loadSeconds: loadSeconds)
+        model, contextOptions: contextOptions, options: options, system: system, usesPrefix: loraPrefix,
+        showsStats: stats, loadSeconds: loadSeconds)
       return try await chat.run()
     }
     let prompt = try self.prompt(for: model)
@@ -93,6 +96,7 @@ struct RunCommand: AsyncParsableCommand {
       if text.hasSuffix("\r\n") || text.hasSuffix("\n") { text.removeLast() }
       if text.isEmpty { throw CommandError.noInput }
     }
+    if loraPrefix { text = model.promptPrefix + text }
     if raw { return .raw(text) }
     guard let system else { return .text(text) }
     return .chat([ChatMessage(role: "system", content: system), ChatMessage(role: "user", content: text)])

@@ -81,6 +81,7 @@ struct InspectReport {
     facts.append("rank", Self.range(adapter.ranks))
     facts.append("alpha", adapter.alpha.map { "\($0)" } ?? "none: the scale is the user's alone")
     if let task = adapter.taskName { facts.append("task", task) }
+    if let prefix = adapter.promptPrefix { facts.append("prompt prefix", "\"\(prefix)\"") }
     if let base = adapter.baseModel { facts.append("made for", base) }
     if let tokens = adapter.invocationTokens {
       facts.append("active from", "tokens " + tokens.map { "\($0)" }.joined(separator: ", ") + " on")
@@ -149,6 +150,7 @@ extension InspectReport {
       add("alpha", .optional(adapter.alpha) { .number($0) })
       add("ranks", [.integer(adapter.ranks.lowerBound), .integer(adapter.ranks.upperBound)])
       add("task", .optional(adapter.taskName) { .string($0) })
+      add("prompt_prefix", .optional(adapter.promptPrefix) { .string($0) })
       add("base_model", .optional(adapter.baseModel) { .string($0) })
       add(
         "invocation_tokens",
