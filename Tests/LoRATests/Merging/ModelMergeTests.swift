@@ -58,7 +58,7 @@ import Transformer
   /// What is not changed is the model's, byte by byte.
   @Test(arguments: TinyModel.quantized) func unchangedTensorsAreCopied(_ model: TinyModel) throws {
     let run = try DecoderRun(model, .reference)
-    let adapter = try run.adapter { $0.tensor.hasSuffix("attn_v.weight") }.adapter()
+    let adapter = try run.adapter(where: { $0.tensor.hasSuffix("attn_v.weight") }).adapter()
     let merged = try Self.merge(run.decoder, [(adapter, 1)], .keep)
     #expect(merged.tensors.map(\.name) == run.decoder.file.tensors.map(\.name))
     for tensor in merged.tensors {
