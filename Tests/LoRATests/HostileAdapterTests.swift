@@ -126,7 +126,7 @@ import Transformer
   @Test func unexpectedTensors() {
     for tensor in [
       "blk.0.attn_q.weight", "blk.0.attn_q.bias", "blk.0.attn_norm.bias", "blk.0.attn_q.weight.lora_c",
-      "blk.0.attn_q.weight.lora_A", "lora_a", "blk.0.attn_q.weight.lora_magnitudes", "日本語",
+      "blk.0.attn_q.weight.lora_A", "lora_a", "日本語", "blk.0.attn_q.replacement",
     ] {
       expectUnreadable(.unexpectedTensor(file: Self.name, tensor: tensor)) {
         $0.put(GGUFDraft.Tensor(tensor, [4], [1, 2, 3, 4]))
