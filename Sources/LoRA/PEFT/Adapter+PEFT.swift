@@ -92,6 +92,11 @@ private struct PEFTReader {
     }
     guard let a = halves.a else { throw missing("a") }
     guard let b = halves.b else { throw missing("b") }
+    if isEmbedding, configuration.tiesWeights {
+      throw AdapterError.unsupportedSetting(
+        file: configuration.path, key: "ensure_weight_tying", value: "true",
+        reason: "the factors of '\(module)' would hold for the output as well")
+    }
     try configuration.checkIsTarget(module, tensor: a.name)
     // Both halves are `rank` long in one dimension: A in its rows, B in its columns.
     guard a.shape.count == 2, b.shape.count == 2, a.shape[0] == b.shape[1], a.shape[0] > 0 else {

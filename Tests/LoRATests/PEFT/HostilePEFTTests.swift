@@ -121,6 +121,24 @@ import Transformer
     for off in ["null", "false"] { #expect(try Self.readError { $0[key] = off } == nil) }
   }
 
+  /// PEFT then changes the output as well, which the factors of an embedding do not say.
+  @Test func factorsOfATiedEmbedding() throws {
+    let folder = Fixtures.path("llama/adapters/embed/peft")
+    for ties in ["true", "false", "null"] {
+      var draft = try PEFTDraft(folder: folder)
+      draft["ensure_weight_tying"] = ties
+      let key: String? = try draft.withFolder { folder in
+        do {
+          _ = try LoRA.Adapter.read(path: folder)
+          return nil
+        } catch AdapterError.unsupportedSetting(_, let key, _, _) {
+          return key
+        }
+      }
+      #expect(key == (ties == "true" ? "ensure_weight_tying" : nil))
+    }
+  }
+
   @Test func harmlessSettings() throws {
     for (key, value) in [
       ("lora_dropout", "0.1"), ("task_type", "\"CAUSAL_LM\""), ("inference_mode", "true"),
