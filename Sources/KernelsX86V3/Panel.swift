@@ -89,8 +89,8 @@ func packPanel<F: CodeFormat>(
         let sub = block * perBlock + j
         if kind == .signed16 {
           let target = panel.codes + sub * 1024 + half * 32
-          @inline(__always) func even(_ c: I256) -> I256 { _mm256_srai_epi16(_mm256_slli_epi16(c, 8), 8) }
-          @inline(__always) func odd(_ c: I256) -> I256 { _mm256_srai_epi16(c, 8) }
+          @inline(__always) func even(_ c: I256) -> I256 { evenCodes(c, signed: true) }
+          @inline(__always) func odd(_ c: I256) -> I256 { oddCodes(c, signed: true) }
           store8(
             transpose8(even(c0), even(c1), even(c2), even(c3), even(c4), even(c5), even(c6), even(c7)), target
           )

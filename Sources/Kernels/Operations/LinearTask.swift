@@ -144,7 +144,8 @@ final class LinearTask: PoolTask {
     _ input: ActivationView,
     _ worker: Int
   ) -> Bool {
-    guard let multiplyAdding = table.multiplyAdding, slot.deltas.count == 1, let index = slot.deltas.first
+    guard slot.deltas.count == 1, let index = slot.deltas.first,
+      let multiplyAdding = table.multiplyAdding(slot.weight.type, input.width)
     else {
       return false
     }
@@ -155,12 +156,10 @@ final class LinearTask: PoolTask {
     let terms = LowRankTerms(
       parts: plan.parts, range: delta.parts, firstRow: first, hidden: hidden.row(slot.firstToken),
       stride: hidden.columns, panel: scratch.tile(worker))
-    guard
-      multiplyAdding(
-        slot.weight.slice(first, rows), input.dropping(tokens: slot.firstToken), slot.tokens, target,
-        slot.stride,
-        terms, scratch.base(worker))
-    else { return false }
+    multiplyAdding(
+      slot.weight.slice(first, rows), input.dropping(tokens: slot.firstToken), slot.tokens, target,
+      slot.stride,
+      terms, scratch.base(worker))
     addBias(delta.bias, first, rows, target, slot.stride, slot.tokens)
     return true
   }

@@ -8,7 +8,7 @@ extension KernelTable {
     forms: { _, _ in [] },
     quantize: { _, _, _ in },
     multiply: multiplyDequantized,
-    multiplyAdding: nil,
+    multiplyAdding: { _, _ in nil },
     projectionForms: { _, _ in [] },
     project: multiplyDequantized,
     addMultiply: PortableKernels.addMultiply,

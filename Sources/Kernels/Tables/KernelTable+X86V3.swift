@@ -9,7 +9,7 @@
       forms: formsV3,
       quantize: { quantizeRows($0, $1, $2, bias: 0) },
       multiply: multiplyV3,
-      multiplyAdding: nil,
+      multiplyAdding: { _, _ in nil },
       projectionForms: formsV3,
       project: multiplyV3,
       addMultiply: { w, h, hStride, tokens, y, stride, scratch in

@@ -19,11 +19,7 @@
         }
       },
       multiply: multiplyV4,
-      multiplyAdding: { w, x, tokens, y, stride, terms, scratch in
-        guard readsBytes(w.type, x.width) else { return false }
-        multiplyBytes(w, x, tokens, y, stride, terms, scratch)
-        return true
-      },
+      multiplyAdding: { type, width in readsBytes(type, width) ? multiplyAddingBytes : nil },
       // Factors in 16-bit activations or floats; formats that factors do not have as everything else.
       projectionForms: { type, width in keepsPrecision(type) ? formsV3(type, width) : formsV4(type, width)
       },
@@ -78,6 +74,10 @@
 
     private static func readsBytes(_ type: TensorType, _ width: BatchWidth) -> Bool {
       supports(type: type.rawValue) && formsV4(type, width) == .int8
+    }
+
+    private static let multiplyAddingBytes: MultiplyAdding = { w, x, tokens, y, stride, terms, scratch in
+      multiplyBytes(w, x, tokens, y, stride, terms, scratch)
     }
 
     private static func multiplyBytes(

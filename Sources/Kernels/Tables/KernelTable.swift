@@ -20,15 +20,14 @@ package struct KernelTable: Sendable {
       _ scratch: UnsafeMutableRawPointer
     ) -> Void
 
-  /// As `multiply`, and adds low-rank terms before a result is written, with the bits of `addMultiply` after it. False:
-  /// nothing was done, because there is no such kernel for these weights. nil: there is none at all.
-  let multiplyAdding:
-    (
-      @Sendable (
-        _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int,
-        _ terms: LowRankTerms, _ scratch: UnsafeMutableRawPointer
-      ) -> Bool
-    )?
+  /// As `multiply`, and adds low-rank terms before a result is written, with the bits of `addMultiply` after it.
+  typealias MultiplyAdding =
+    @Sendable (
+      _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int,
+      _ terms: LowRankTerms, _ scratch: UnsafeMutableRawPointer
+    ) -> Void
+  /// Such a kernel for weights of a type; nil: there is none.
+  let multiplyAdding: @Sendable (_ type: TensorType, _ width: BatchWidth) -> MultiplyAdding?
 
   /// Which forms `project` reads.
   let projectionForms: @Sendable (_ type: TensorType, _ width: BatchWidth) -> ActivationForms

@@ -84,7 +84,7 @@ extension KernelTable {
     forms: { _, _ in [] },
     quantize: { _, _, _ in },
     multiply: PortableKernels.multiply,
-    multiplyAdding: nil,
+    multiplyAdding: { _, _ in nil },
     projectionForms: { _, _ in [] },
     project: PortableKernels.multiply,
     addMultiply: PortableKernels.addMultiply,
