@@ -14,15 +14,32 @@ static inline void mullama_spin_hint(void) {
 // Begins to fetch the cache line at an address, which need not exist.
 static inline void mullama_prefetch(const void *address) { __builtin_prefetch(address); }
 
-#if defined(__AVX512VL__) && defined(__AVX512VNNI__)
-typedef long long mullama_lanes __attribute__((__vector_size__(32)));
+// The same, no nearer than the second-level cache.
+static inline void mullama_prefetch_far(const void *address) { __builtin_prefetch(address, 0, 2); }
 
-// `sums` + four products of an unsigned and a signed byte in each of eight 32-bit lanes (vpdpbusd). The compiler's own
-// headers have it as a macro, which Swift cannot import.
-static inline __attribute__((__always_inline__)) mullama_lanes mullama_dot_bytes(mullama_lanes sums, mullama_lanes a,
-                                                                                mullama_lanes b) {
-  typedef int words __attribute__((__vector_size__(32)));
-  return (mullama_lanes)__builtin_ia32_vpdpbusd256((words)sums, (words)a, (words)b);
+#if defined(__AVX512F__)
+// Moves of 512 bits that the compiler's own headers have as macros, which Swift cannot import.
+typedef long long mullama_half __attribute__((__vector_size__(32)));
+typedef long long mullama_wide __attribute__((__vector_size__(64)));
+
+// The compiler would merge these moves with others before them, and need more instructions for it.
+#define MULLAMA_KEEP(a, b) __asm__("" : "+v"(a), "+v"(b))
+
+// `low` and `high` side by side (vinserti64x4).
+static inline __attribute__((__always_inline__)) mullama_wide mullama_join(mullama_half low, mullama_half high) {
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+
+// Quarters 0 and 2 of `a`, then those of `b` (vshufi64x2).
+static inline __attribute__((__always_inline__)) mullama_wide mullama_even_quarters(mullama_wide a, mullama_wide b) {
+  MULLAMA_KEEP(a, b);
+  return __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13);
+}
+
+// Quarters 1 and 3 of `a`, then those of `b`.
+static inline __attribute__((__always_inline__)) mullama_wide mullama_odd_quarters(mullama_wide a, mullama_wide b) {
+  MULLAMA_KEEP(a, b);
+  return __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15);
 }
 #endif
 

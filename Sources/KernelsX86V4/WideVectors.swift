@@ -13,6 +13,10 @@ typealias F512 = __m512
   UnsafeRawPointer(p + index).loadUnaligned(as: F512.self)
 }
 
+@inline(__always) func storeFloats16(_ v: F512, _ p: UnsafeMutablePointer<Float>, _ index: Int = 0) {
+  UnsafeMutableRawPointer(p + index).storeBytes(of: v, as: F512.self)
+}
+
 @inline(__always) func splat512(_ x: Float) -> F512 { F512(repeating: x) }
 @inline(__always) func fma(_ a: F512, _ b: F512, _ c: F512) -> F512 { _mm512_fmadd_ps(a, b, c) }
 @inline(__always) func toFloat(_ v: I512) -> F512 { _mm512_cvtepi32_ps(v) }

@@ -46,6 +46,43 @@ import Kernels
     }
   }
 
+  /// Who waits in an item for all leading ones waits for items under way, never forever.
+  @Test(arguments: [1, 2, 3, 8]) func leadingItemsGoFirst(_ threads: Int) {
+    let pool = WorkerPool(threads: threads)
+    let task = ClosureTask()
+    for leading in [0, 1, 2, 5, 40] {
+      let claimed = Atomic<Int>(0)
+      let counts = Counts(40)
+      task.body = { item, _ in
+        counts.add(item)
+        if item < leading {
+          claimed.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        } else {
+          // Who waits here must not wait forever: all leading items are under way.
+          while claimed.load(ordering: .sequentiallyConsistent) < leading {}
+        }
+      }
+      for _ in 0..<10 {
+        claimed.store(0, ordering: .sequentiallyConsistent)
+        pool.run(task, items: 40, leading: leading)
+      }
+      #expect(counts.all(are: 10))
+    }
+  }
+
+  /// A thread goes through its share in rising order; what it takes from another's comes from that one's end.
+  @Test(arguments: [2, 4]) func sharesAreContiguous(_ threads: Int) {
+    let queues = ItemQueues(workers: threads)
+    queues.fill(generation: 7, items: 100 * threads + 3, leading: 3)
+    #expect((0..<3).map { _ in queues.claim(generation: 7, worker: 1) } == [0, 1, 2])
+    #expect((0..<100).map { _ in queues.claim(generation: 7, worker: 1) } == Array(103..<203))
+    let stolen = queues.claim(generation: 7, worker: 1)
+    #expect(stolen == (threads == 2 ? 102 : 302))
+    #expect(queues.claim(generation: 7, worker: 0) == 3)
+    #expect(queues.claim(generation: 6, worker: 0) == nil, "a region that has ended")
+    #expect(queues.claim(generation: 8, worker: 0) == nil, "a region that has not begun")
+  }
+
   /// What the caller wrote before a region, workers see; what they write, the caller sees after it.
   @Test(arguments: [2, 4, 8]) func manySmallRegions(_ threads: Int) {
     let pool = WorkerPool(threads: threads)

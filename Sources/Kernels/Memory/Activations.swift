@@ -8,7 +8,7 @@ package struct ActivationForms: OptionSet, Sendable {
   static let int8 = ActivationForms(rawValue: 1)
   /// 16-bit integers with a float scale for each 32 values: as good as float.
   static let int16 = ActivationForms(rawValue: 2)
-  /// The same split into bytes, few tokens side by side.
+  /// 16-bit integers with a float scale for each 256 values, split into bytes, few tokens side by side.
   static let planes = ActivationForms(rawValue: 4)
 }
 
@@ -74,32 +74,34 @@ private final class PlaneMemory {
 
   init(tokens: Int, columns: Int) {
     let blocks = tokens * ((columns + 31) / 32)
-    memory = AlignedMemory(byteCount: blocks * 80 + 64)
+    memory = AlignedMemory(byteCount: blocks * 80 + 128)  // codes 64, negatives 8, scale 4 / 8, sums 24 / 8
     self.blocks = blocks
   }
 
   func view(rows: Int) -> PlanesView {
-    let floats = (memory.base + blocks * 64).assumingMemoryBound(to: Float.self)
+    let negatives = (memory.base + blocks * 64).assumingMemoryBound(to: Int32.self)
+    let scales = UnsafeMutableRawPointer(negatives + 2 * blocks).assumingMemoryBound(to: Float.self)
     return PlanesView(
-      rows: rows, codes: memory.base.assumingMemoryBound(to: Int8.self), scales: floats,
-      sums: floats + blocks,
-      negatives: UnsafeMutableRawPointer(floats + 2 * blocks).assumingMemoryBound(to: Int32.self))
+      rows: rows, codes: memory.base.assumingMemoryBound(to: Int8.self), scales: scales,
+      sums: UnsafeMutableRawPointer(scales + (blocks + 7) / 8).assumingMemoryBound(to: Int8.self),
+      negatives: negatives)
   }
 }
 
-/// 16-bit codes as bytes, all tokens of a batch side by side: codes `[columns / 32][token][high, low][32]`, scales and
-/// sums `[columns / 32][token]`, negatives (−Σ code of 16 columns) `[columns / 32][token][2]`.
+/// 16-bit codes as bytes, all tokens of a batch side by side: codes `[columns / 32][token][high, low][32]`, scales
+/// `[columns / 256][token]`, sums (Σ code of 32 columns) `[columns / 256][token][byte][8]`, negatives (−Σ code of 16
+/// columns) `[columns / 32][token][2]`.
 struct PlanesView {
   /// Rows side by side.
   let rows: Int
   let codes: UnsafeMutablePointer<Int8>
   let scales: UnsafeMutablePointer<Float>
-  let sums: UnsafeMutablePointer<Float>
+  let sums: UnsafeMutablePointer<Int8>
   let negatives: UnsafeMutablePointer<Int32>
 
   func advanced(tokens: Int) -> PlanesView {
     PlanesView(
-      rows: rows, codes: codes + 64 * tokens, scales: scales + tokens, sums: sums + tokens,
+      rows: rows, codes: codes + 64 * tokens, scales: scales + tokens, sums: sums + 24 * tokens,
       negatives: negatives + 2 * tokens)
   }
 }

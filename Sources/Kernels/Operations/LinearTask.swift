@@ -22,6 +22,8 @@ final class LinearTask: PoolTask {
   private var runs: [DeltaRun] = []
 
   var itemCount: Int { plan.projections.count + plan.tileCount }
+  /// Items that others wait for.
+  var leadingItemCount: Int { plan.projections.count }
   /// The quantized forms that this region reads.
   var forms: ActivationForms { plan.forms }
 

@@ -83,7 +83,7 @@ package final class Workspace {
         compute.pool.run(quantizeTask, items: quantizeTask.itemCount)
       }
     }
-    compute.pool.run(linear, items: linear.itemCount)
+    compute.pool.run(linear, items: linear.itemCount, leading: linear.leadingItemCount)
     linear.end()
   }
 
@@ -201,7 +201,7 @@ package final class Workspace {
       areHalves: true, firsts: firsts, limits: limits, begin: 0, end: 0, scale: scale, softcap: softcap,
       partials: nil)
     attention.prepare(call, layer: layer, kvHeads: kvHeads)
-    compute.pool.run(attention, items: attention.itemCount)
+    compute.pool.run(attention, items: attention.itemCount, leading: attention.itemCount)
   }
 }
 

@@ -10,14 +10,11 @@ import Synchronization
 #endif
 
 /// What a pool and its threads share: the present region and where idle threads park.
-///
-/// The whole state of a region is one 64-bit *ticket* (generation, item count, next item), claimed with
-/// compare-and-swap: a worker that wakes late can never take an item of a region it has not seen, so nobody waits
-/// for sleepers.
 final class PoolState: @unchecked Sendable {
   // @unchecked: `task` is written only between regions, under `turn`, and read only by holders of a claimed item;
   // everything else shared is atomic or guarded by `parking`.
-  private let ticket = Atomic<UInt64>(0)
+  private let queues: ItemQueues
+  private let generation = Atomic<UInt64>(0)
   private let completed = Atomic<Int>(0)
   private let sleepers = Atomic<Int>(0)
   private let stopping = Atomic<Bool>(false)
@@ -28,11 +25,10 @@ final class PoolState: @unchecked Sendable {
 
   /// Spins before a worker parks: some tens of microseconds.
   private static let spins = 20_000
-  private static let indexBits: UInt64 = 20
-  private static let indexMask: UInt64 = (1 << 20) - 1
-  static let maximumItems = Int(indexMask)
 
-  init() {
+  /// `threads` includes the caller.
+  init(threads: Int) {
+    queues = ItemQueues(workers: threads)
     turn = .allocate(capacity: 1)
     parking = .allocate(capacity: 1)
     wake = .allocate(capacity: 1)
@@ -55,14 +51,14 @@ final class PoolState: @unchecked Sendable {
   func unlockTurn() { pthread_mutex_unlock(turn) }
 
   /// Runs a region; the caller holds the turn.
-  func run(_ task: PoolTask, items: Int) {
+  func run(_ task: PoolTask, items: Int, leading: Int) {
     completed.store(0, ordering: .relaxed)
     self.task.store(UInt(bitPattern: Unmanaged.passUnretained(task).toOpaque()), ordering: .relaxed)
-    let generation = (ticket.load(ordering: .relaxed) >> (2 * Self.indexBits)) &+ 1
-    ticket.store(
-      generation << (2 * Self.indexBits) | UInt64(items) << Self.indexBits, ordering: .sequentiallyConsistent)
+    let region = generation.load(ordering: .relaxed) &+ 1
+    queues.fill(generation: region, items: items, leading: leading)
+    generation.store(region, ordering: .sequentiallyConsistent)
     if sleepers.load(ordering: .sequentiallyConsistent) > 0 { wakeAll() }
-    drain(worker: 0)
+    drain(region, worker: 0)
     spinWait { completed.load(ordering: .acquiring) >= items }
   }
 
@@ -74,46 +70,42 @@ final class PoolState: @unchecked Sendable {
 
   /// A thread's life: work, spin, park, until told to end.
   func work(as worker: Int) {
+    var seen: UInt64 = 0
     while !stopping.load(ordering: .relaxed) {
       var spin = 0
-      while !hasWork(), spin < Self.spins {
+      while !isNew(seen), spin < Self.spins {
         mullama_spin_hint()
         spin += 1
       }
-      if hasWork() {
-        drain(worker: worker)
+      if isNew(seen) {
+        seen = generation.load(ordering: .acquiring)
+        drain(seen, worker: worker)
         continue
       }
       pthread_mutex_lock(parking)
       sleepers.wrappingAdd(1, ordering: .sequentiallyConsistent)
-      while !hasWork(), !stopping.load(ordering: .sequentiallyConsistent) { pthread_cond_wait(wake, parking) }
+      while !isNew(seen), !stopping.load(ordering: .sequentiallyConsistent) {
+        pthread_cond_wait(wake, parking)
+      }
       sleepers.wrappingSubtract(1, ordering: .sequentiallyConsistent)
       pthread_mutex_unlock(parking)
     }
   }
 
-  /// Works on items until the present region has none left.
-  private func drain(worker: Int) {
-    while true {
-      let seen = ticket.load(ordering: .acquiring)
-      let index = seen & Self.indexMask
-      guard index < (seen >> Self.indexBits) & Self.indexMask else { return }
-      let address = task.load(ordering: .relaxed)
-      guard
-        ticket.compareExchange(expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing).exchanged
-      else { continue }
-      guard let pointer = UnsafeRawPointer(bitPattern: address) else { return }
+  /// Works on items of a region until it has none left.
+  private func drain(_ region: UInt64, worker: Int) {
+    // Another region's task only if this one's is done; then there is nothing to claim.
+    let address = task.load(ordering: .relaxed)
+    guard let pointer = UnsafeRawPointer(bitPattern: address) else { return }
+    while let item = queues.claim(generation: region, worker: worker) {
       // The caller keeps the task alive until `completed` has counted this item.
-      Unmanaged<PoolTask>.fromOpaque(pointer)._withUnsafeGuaranteedRef {
-        $0.run(item: Int(index), worker: worker)
-      }
+      Unmanaged<PoolTask>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.run(item: item, worker: worker) }
       completed.wrappingAdd(1, ordering: .releasing)
     }
   }
 
-  private func hasWork() -> Bool {
-    let seen = ticket.load(ordering: .sequentiallyConsistent)
-    return seen & Self.indexMask < (seen >> Self.indexBits) & Self.indexMask
+  private func isNew(_ seen: UInt64) -> Bool {
+    generation.load(ordering: .sequentiallyConsistent) != seen
   }
 
   private func wakeAll() {

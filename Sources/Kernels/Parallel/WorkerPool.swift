@@ -15,18 +15,22 @@ package final class WorkerPool: Sendable {
   /// Threads that work on a region, the caller included.
   package let threadCount: Int
   /// Shared with the threads, which hold it but not the pool: or the pool could never go.
-  private let state = PoolState()
+  private let state: PoolState
   private let threads: [PoolThread]
 
   /// Items one region may have.
-  static let maximumItems = PoolState.maximumItems
+  static let maximumItems = ItemQueues.maximumItems
 
   /// Where the system refuses a thread, the pool has fewer.
   package init(threads count: Int) {
-    let state = self.state
-    threads = (1..<max(2, count)).compactMap { worker in
-      worker < count ? PoolThread { state.work(as: worker) } : nil
+    let state = PoolState(threads: max(1, count))
+    var threads: [PoolThread] = []
+    for worker in 1..<max(2, count) where worker < count {
+      guard let thread = PoolThread({ state.work(as: worker) }) else { break }
+      threads.append(thread)
     }
+    self.state = state
+    self.threads = threads
     threadCount = threads.count + 1
   }
 
@@ -35,8 +39,11 @@ package final class WorkerPool: Sendable {
     for thread in threads { thread.join() }
   }
 
-  /// Runs every item of `task` and returns when all are done. Items are claimed in rising order.
-  package func run(_ task: PoolTask, items: Int) {
+  /// Runs every item of `task` and returns when all are done.
+  ///
+  /// The first `leading` items are claimed in rising order before any other; the rest lie in one contiguous share for
+  /// each thread, which goes through its own in rising order, then takes what others have not begun.
+  package func run(_ task: PoolTask, items: Int, leading: Int = 0) {
     precondition(items <= Self.maximumItems, "too many items in one parallel region")
     if items <= 0 { return }
     state.lockTurn()
@@ -44,7 +51,7 @@ package final class WorkerPool: Sendable {
     if threadCount == 1 || items == 1 {
       for item in 0..<items { task.run(item: item, worker: 0) }
     } else {
-      state.run(task, items: items)
+      state.run(task, items: items, leading: leading)
     }
   }
 }

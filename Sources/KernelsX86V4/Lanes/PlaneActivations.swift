@@ -1,23 +1,23 @@
 import _Builtin_intrinsics.intel
 
-/// A few rows of activations at 16 bits, split into bytes: `x ≈ scale × (256 × high + low)`. Every array holds the
-/// rows of one sub-block of 32 columns side by side: what a kernel reads together lies together.
+/// A few rows of activations at 16 bits, split into bytes: `x ≈ scale × (256 × high + low)`, a scale for 256 columns.
+/// Every array holds the rows of one block side by side: what a kernel reads together lies together.
 public struct PlaneActivations {
   let columns: Int
   /// Rows side by side, of which a kernel may read the first few only.
   let rows: Int
   /// `[columns / 32][row][high, low][32]`
   let codes: UnsafePointer<Int8>
-  /// `[columns / 32][row]`
+  /// `[columns / 256][row]`
   let scales: UnsafePointer<Float>
-  /// scale × Σ code over each 32: `[columns / 32][row]`.
-  let sums: UnsafePointer<Float>
+  /// Σ code over each 32, as three bytes, the highest first: `[columns / 256][row][byte][8]`.
+  let sums: UnsafePointer<Int8>
   /// −Σ code over each 16: `[columns / 32][row][2]`.
   let negatives: UnsafePointer<Int32>
 
   public init(
     columns: Int, rows: Int, codes: UnsafePointer<Int8>, scales: UnsafePointer<Float>,
-    sums: UnsafePointer<Float>, negatives: UnsafePointer<Int32>
+    sums: UnsafePointer<Int8>, negatives: UnsafePointer<Int32>
   ) {
     self.columns = columns
     self.rows = rows
@@ -31,24 +31,34 @@ public struct PlaneActivations {
 /// The largest code: its high byte must fit 8 bits after rounding.
 private let reach: Float = 32512
 
-/// Quantizes the `count` floats (a multiple of 32) of one of `rows` rows; the addresses are that row's.
+/// Quantizes the `count` floats (a multiple of 256) of one of `rows` rows; the addresses are that row's.
 public func quantizePlanes(
   _ x: UnsafePointer<Float>, count: Int, rows: Int, into codes: UnsafeMutablePointer<Int8>,
-  scales: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>,
+  scales: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Int8>,
   negatives: UnsafeMutablePointer<Int32>
 ) {
-  for block in 0..<count / 32 {
-    let at = block * rows
-    let first = loadFloats16(x, 32 * block), second = loadFloats16(x, 32 * block + 16)
-    let largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(first), _mm512_abs_ps(second)))
-    let inverse = splat512(largest > 0 ? reach / largest : 0), scale = largest / reach
-    let target = codes + 64 * at
-    let total0 = split(first * inverse, target, target + 32)
-    let total1 = split(second * inverse, target + 16, target + 48)
-    scales[at] = scale
-    sums[at] = scale * Float(total0 &+ total1)
-    negatives[2 * at] = -total0
-    negatives[2 * at + 1] = -total1
+  for block in 0..<count / 256 {
+    var most = splat512(0)
+    for part in 0..<16 { most = _mm512_max_ps(most, _mm512_abs_ps(loadFloats16(x, 256 * block + 16 * part))) }
+    let largest = _mm512_reduce_max_ps(most)
+    let inverse = splat512(largest > 0 ? reach / largest : 0)
+    scales[block * rows] = largest / reach
+    for sub in 0..<8 {
+      let at = (8 * block + sub) * rows
+      let target = codes + 64 * at
+      let first = loadFloats16(x, 256 * block + 32 * sub),
+        second = loadFloats16(x, 256 * block + 32 * sub + 16)
+      let total0 = split(first * inverse, target, target + 32)
+      let total1 = split(second * inverse, target + 16, target + 48)
+      negatives[2 * at] = -total0
+      negatives[2 * at + 1] = -total1
+      let bytes = sums + 24 * block * rows + sub
+      // |Σ code| ≤ 32 × 32512 < 2²³: rounding carries nothing out of the highest byte.
+      let middle = (total0 + total1 + 128) >> 8
+      bytes[16] = Int8(truncatingIfNeeded: total0 + total1)
+      bytes[8] = Int8(truncatingIfNeeded: middle)
+      bytes[0] = Int8(truncatingIfNeeded: (middle + 128) >> 8)
+    }
   }
 }
 
