@@ -130,7 +130,8 @@ extension Model {
   /// Checks a context's options against the model.
   package func contextLength(_ options: ContextOptions) throws(ModelError) -> Int {
     guard (1...4096).contains(options.batchSize) else { throw .invalidBatchSize(options.batchSize) }
-    let length = options.length ?? min(trainedContextLength, 8192)
+    // Up to its original context, a model with LongRoPE is as it was trained first.
+    let length = options.length ?? min(trainedContextLength, decoder.originalContext ?? 8192, 8192)
     guard (1...(1 << 24)).contains(length) else { throw .invalidContextLength(length) }
     let bytes = cacheByteCount(positions: length)
     guard bytes <= Processor.memoryByteCount else {

@@ -12,7 +12,7 @@ import Transformer
     var testDescription: String { "\(model)/\(id)" }
   }
 
-  static let items: [Item] = ConformanceManifest.models.flatMap { model in
+  static let items: [Item] = (ConformanceManifest.models + ConformanceManifest.kindModels).flatMap { model in
     let manifest = try? ConformanceManifest.load(model)
     return (manifest?.cases ?? []).filter { item in
       !item.adapters.isEmpty && item.adapters.allSatisfy { manifest?.adapters[$0.name]?.peft != nil }
@@ -44,6 +44,17 @@ import Transformer
     ] {
       for scale in ["1.0", "0.5"] {
         #expect(Self.items.contains { $0.model == "llama" && $0.id == "\(kind)@\(scale).short" })
+      }
+    }
+    for (model, kinds) in [
+      ("llama", ["dora_rslora", "regex", "norms", "tokens", "tokens_head"]),
+      ("qwen2", ["bias_all", "bias_lora_only"]), ("llama_bias_linear", ["dora", "lora_bias"]),
+      ("llama_tied_l3rope", ["embed", "lmhead", "tokens", "mts_embed", "mts_embed_tied"]),
+    ] {
+      for kind in kinds {
+        for scale in ["1.0", "0.5"] {
+          #expect(Self.items.contains { $0.model == "kinds/\(model)" && $0.id == "\(kind)@\(scale).short" })
+        }
       }
     }
     #expect(Self.items.contains { $0.model == "qwen2" && $0.id == "dora@0.5.long" })
