@@ -6,7 +6,8 @@ import Transformer
 
 /// What a context is made with.
 public struct ContextOptions: Sendable, Equatable {
-  /// Tokens the context holds, prompt and answer together; nil: what the model was trained with, at most 8192.
+  /// Tokens the context holds, prompt and answer together; nil: what the model was trained with, at most 8192,
+  /// and with LongRoPE at most its original context; a longer one has the long factors from its first token on.
   ///
   /// Memory for keys and values is taken as it is used.
   public var length: Int?

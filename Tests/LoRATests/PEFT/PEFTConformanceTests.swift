@@ -78,7 +78,9 @@ import Transformer
 
   /// The fast kernels compute float weights in float32; keys and values are halves, which an adapter that makes the
   /// residual stream larger feels more: `embed` is 0.022 away, from PEFT's folder and from GGUF alike.
-  @Test(arguments: items.filter { $0.id.hasSuffix("@1.0.short") }, DecoderRun.tables)
+  @Test(
+    arguments: items.filter { $0.id.hasSuffix("@1.0.short") || $0.id.hasPrefix("alora@1.0") },
+    DecoderRun.tables)
   func everyTableMatches(_ item: Item, _ table: KernelTable) throws {
     let manifest = try ConformanceManifest.load(item.model)
     let reference = try manifest.conformanceCase(item.id)
