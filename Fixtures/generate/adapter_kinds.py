@@ -166,10 +166,24 @@ def randomize(model, name):
                 parameter.mul_(1 + 0.3 * noise)
             elif "modules_to_save" in key:
                 parameter.add_(0.3 * noise * parameter.std().clamp(min=0.1))
+            elif "lora_" in key:
+                parameter.copy_(0.15 * noise)
             else:
                 parameter.add_(0.15 * noise)
         count += 1
     return count
+
+
+def write_in_order(path):
+    """PEFT keeps module names in sets, whose order differs from run to run."""
+    with open(path) as file:
+        config = json.load(file)
+    for key in ("target_modules", "modules_to_save"):
+        if isinstance(config[key], list):
+            config[key].sort()
+    with open(path, "w") as file:
+        json.dump(config, file, indent=2)
+        file.write("\n")
 
 
 def main():
@@ -201,6 +215,7 @@ def main():
             path = os.path.join(folder, "adapters", name)
             model.save_pretrained(path, save_embedding_layers=False)
             os.remove(os.path.join(path, "README.md"))
+            write_in_order(os.path.join(path, "adapter_config.json"))
             manifest["adapters"][name] = {"peft": f"adapters/{name}", "gguf": None, "config": settings}
             for scale in (1.0, 0.5):
                 model = PeftModel.from_pretrained(load(base), path).eval()
