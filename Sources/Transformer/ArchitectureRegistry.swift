@@ -6,12 +6,15 @@ package protocol Architecture {
   static var interleavedRotary: Bool { get }
   /// Whether its layers have experts. Default: none.
   static var experts: ExpertRule { get }
+  /// Does `attention.sliding_window` limit what a token sees, in every layer? Default: no.
+  static var hasWindow: Bool { get }
   /// Takes layer `index`'s tensors, whose names begin with `prefix` (`blk.<index>`).
   static func layer(_ prefix: String, _ loader: inout WeightLoader) throws -> DecoderLayer
 }
 
 extension Architecture {
   static var experts: ExpertRule { .none }
+  static var hasWindow: Bool { false }
 }
 
 /// Whether models of an architecture are mixtures of experts: as a file says, always, or never.
@@ -21,6 +24,7 @@ package enum ExpertRule: Sendable { case none, optional, required }
 /// the exhaustive switch asks for the rest.
 package enum ArchitectureName: String, CaseIterable, Sendable {
   case llama
+  case phi3
   case qwen2
   case qwen3
   case qwen3moe
@@ -28,6 +32,7 @@ package enum ArchitectureName: String, CaseIterable, Sendable {
   var architecture: any Architecture.Type {
     switch self {
     case .llama: LlamaArchitecture.self
+    case .phi3: Phi3Architecture.self
     case .qwen2: Qwen2Architecture.self
     case .qwen3: Qwen3Architecture.self
     case .qwen3moe: Qwen3MoEArchitecture.self

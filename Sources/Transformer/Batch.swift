@@ -16,7 +16,7 @@ package final class SequenceState {
     self.length = length
   }
 
-  /// Becomes a copy of another sequence of the same model: its first `length` positions.
+  /// Becomes a copy of another sequence of the same model and capacity: its first `length` positions.
   package func copy(_ other: SequenceState, length: Int) {
     precondition(length >= 0 && length <= other.length)
     store.copyPrefix(of: other.store, count: length)

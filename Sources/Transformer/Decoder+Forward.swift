@@ -38,10 +38,14 @@ extension Decoder {
 
   /// Where each row stands: its rotation, its sequence, the positions it sees.
   private func locate(_ batch: Batch, _ s: DecoderState) {
-    for row in 0..<batch.count {
-      let position = batch.positions[row]
-      rotary.fill(s.angles, row: row, position: position)
-      s.workspace.setVisible(row: row, first: 0, limit: position + 1)
+    for part in batch.parts {
+      let rotary = rotary(of: part.sequence)
+      for row in part.firstRow..<part.firstRow + part.count {
+        let limit = batch.positions[row] + 1
+        rotary.fill(s.angles, row: row, position: limit - 1)
+        let first = hyperparameters.window.map { max(0, limit - $0) } ?? 0
+        s.workspace.setVisible(row: row, first: first, limit: limit)
+      }
     }
     s.workspace.setSequences(
       batch.parts.count, heads: hyperparameters.headCount / hyperparameters.kvHeadCount,
@@ -53,8 +57,13 @@ extension Decoder {
   private func attention(_ layer: DecoderLayer, _ index: Int, _ batch: Batch, _ s: DecoderState) {
     let h = hyperparameters
     s.apply(layer.attentionNorm, s.hidden, into: s.normed, batch.rows, epsilon: h.rmsEpsilon)
-    s.apply(
-      layer.query, into: s.query, layer.key, into: s.key, layer.value, into: s.value, s.normed, batch.rows)
+    switch layer.projections {
+    case .separate(let query, let key, let value):
+      s.apply(query, into: s.query, key, into: s.key, value, into: s.value, s.normed, batch.rows)
+    case .fused(let all):
+      s.apply(all, s.normed, into: s.fusedProjections, batch.rows)
+      s.workspace.split(s.fusedProjections, rows: batch.count, into: s.query, s.key, s.value)
+    }
     for part in batch.parts {
       s.workspace.forEachRow(part.count) { i in
         let row = part.firstRow + i
@@ -92,6 +101,12 @@ extension Decoder {
     switch layer.feedForward {
     case .dense(let gate, let up, let down):
       s.apply(gate, into: s.gate, up, into: s.up, s.normed, rows)
+      s.workspace.siluMultiply(s.gate, s.up, rows: rows.count)
+      s.apply(down, s.gate, into: s.normed, rows)
+      s.workspace.add(s.normed, to: s.hidden, rows: rows.count)
+    case .fused(let gateAndUp, let down):
+      s.apply(gateAndUp, s.normed, into: s.fusedInner, rows)
+      s.workspace.split(s.fusedInner, rows: rows.count, into: s.gate, s.up)
       s.workspace.siluMultiply(s.gate, s.up, rows: rows.count)
       s.apply(down, s.gate, into: s.normed, rows)
       s.workspace.add(s.normed, to: s.hidden, rows: rows.count)

@@ -13,9 +13,13 @@ package final class DecoderState {
   let query: Matrix
   let key: Matrix
   let value: Matrix
+  /// Query, key and value of each token beside each other; empty where no layer makes them with one matrix.
+  let fusedProjections: Matrix
   let attended: Matrix
   let gate: Matrix
   let up: Matrix
+  /// Gate and up of each token beside each other; empty where no layer makes them with one matrix.
+  let fusedInner: Matrix
   /// nil: the model has no experts.
   let experts: ExpertState?
   /// Cosines and sines of each token's position.
@@ -41,9 +45,14 @@ package final class DecoderState {
     query = Matrix(rows: maximumTokens, columns: h.queryLength)
     key = Matrix(rows: maximumTokens, columns: h.kvLength)
     value = Matrix(rows: maximumTokens, columns: h.kvLength)
+    let projects = decoder.weights.layers.contains { if case .fused = $0.projections { true } else { false } }
+    fusedProjections = Matrix(
+      rows: projects ? maximumTokens : 0, columns: h.queryLength + 2 * h.kvLength)
     attended = Matrix(rows: maximumTokens, columns: h.queryLength)
     gate = Matrix(rows: innerRows, columns: innerLength)
     up = Matrix(rows: innerRows, columns: innerLength)
+    let gates = decoder.weights.layers.contains { if case .fused = $0.feedForward { true } else { false } }
+    fusedInner = Matrix(rows: gates ? maximumTokens : 0, columns: 2 * innerLength)
     angles = Matrix(rows: maximumTokens, columns: decoder.rotary.dimensions)
     selected = Matrix(rows: maximumLogits, columns: h.embeddingLength)
     selectedNormed = Matrix(rows: maximumLogits, columns: h.embeddingLength)

@@ -97,9 +97,14 @@ package struct WeightLoader {
     return Linear(operand: LinearOperand(weight: weight, bias: bias, site: site))
   }
 
-  /// A vector as float32, or nil if the file has none.
-  func optionalVector(_ name: String, count: Int) throws -> [Float]? {
-    file.tensor(name) == nil ? nil : try vector(name, count: count).values(row: 0)
+  /// `name.weight`: one divisor for the frequency of each rotary pair.
+  func rotaryFactors(_ rope: RotaryEmbedding.Parameters, _ name: String) throws -> [Float] {
+    let factors = try vector(name + ".weight", count: rope.dimensions / 2).values(row: 0)
+    if let wrong = factors.first(where: { !($0.isFinite && $0 > 0) }) {
+      throw ModelError.invalidHyperparameter(
+        file: file.path, key: name + ".weight", expected: "positive numbers", found: "\(wrong)")
+    }
+    return factors
   }
 
   private mutating func addSite(

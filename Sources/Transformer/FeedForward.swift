@@ -1,6 +1,8 @@
 /// The second half of a layer: `Wdown · (silu(Wgate·x) × Wup·x)`, once, or by those experts that a router chooses.
 enum FeedForward: Sendable {
   case dense(gate: Linear, up: Linear, down: Linear)
+  /// The same with one matrix whose rows are those of gate, then up.
+  case fused(gateAndUp: Linear, down: Linear)
   case experts(ExpertLayer)
 }
 

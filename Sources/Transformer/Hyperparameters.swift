@@ -14,13 +14,17 @@ package struct Hyperparameters: Sendable {
   package let rmsEpsilon: Float
   package let vocabularySize: Int
   package let rope: RotaryEmbedding.Parameters
+  /// The last positions, its own among them, that a token sees; nil: all before it.
+  package let window: Int?
   /// nil: every layer has one dense feed-forward network.
   package let experts: Experts?
 
   /// Sizes beyond these are lies or mistakes: they bound every later product well inside 64 bits.
   static let largestSize = 1 << 24
 
-  init(_ file: GGUFFile, architecture: String, experts rule: ExpertRule) throws {
+  init(
+    _ file: GGUFFile, architecture: String, experts rule: ExpertRule, hasWindow: Bool = false
+  ) throws {
     let metadata = file.metadata
     func integer(_ name: String, default value: Int? = nil, in range: ClosedRange<Int>) throws -> Int {
       let key = "\(architecture).\(name)"
@@ -84,7 +88,11 @@ package struct Hyperparameters: Sendable {
         found: embedding.dimensions)
     }
     vocabularySize = dimensions[1]
-    rope = try RotaryEmbedding.Parameters(file, architecture: architecture, headSize: headSize)
+    rope = try RotaryEmbedding.Parameters(
+      file, architecture: architecture, headSize: headSize, contextLength: contextLength)
+    // Converters write 0 for a model without one.
+    let length = hasWindow ? try integer("attention.sliding_window", default: 0, in: 0...(1 << 28)) : 0
+    window = length == 0 ? nil : length
   }
 
   /// Values in all query heads of a row, and in all key (or value) heads.

@@ -11,14 +11,16 @@ import Kernels
 
 /// The angles by which queries and keys are rotated for a position.
 ///
-/// Source: Su et al. 2021 (RoPE); linear interpolation: Chen et al. 2023; YaRN: Peng et al. 2023; llama3: the file's
-/// `rope_freqs.weight` divides each frequency.
+/// Source: Su et al. 2021 (RoPE); linear interpolation: Chen et al. 2023; YaRN: Peng et al. 2023; LongRoPE: Ding et al. 2024; llama3:
+/// the file's `rope_freqs.weight` divides each frequency.
 package struct RotaryEmbedding: Sendable {
   package enum Scaling: Sendable, Equatable {
     case none
     case linear(factor: Float)
     /// `fastTurns` and `slowTurns`: pairs that turn more often than `fastTurns` within the original context keep their
     /// frequency, those that turn less than `slowTurns` are interpolated (β and α of the paper).
+    /// Each pair has a factor, one for sequences up to the original context and one for longer ones.
+    case longRope(originalContext: Int, attentionFactor: Float)
     case yarn(factor: Float, originalContext: Int, attentionFactor: Float, fastTurns: Float, slowTurns: Float)
   }
 
@@ -31,12 +33,12 @@ package struct RotaryEmbedding: Sendable {
 
   /// Angle of pair `i` at position 1.
   private let frequencies: [Float]
-  /// Multiplies cosines and sines (YaRN's attention factor).
+  /// Multiplies cosines and sines (the attention factor of YaRN and LongRoPE).
   private let magnitude: Float
 
   package var dimensions: Int { frequencies.count * 2 }
 
-  /// `factors`: one divisor for each pair (llama3), or nil.
+  /// `factors`: one divisor for each pair (llama3, LongRoPE), or nil.
   package init(_ parameters: Parameters, factors: [Float]?) {
     let pairs = parameters.dimensions / 2
     var frequencies = (0..<pairs).map { i in
@@ -45,6 +47,7 @@ package struct RotaryEmbedding: Sendable {
     var magnitude: Float = 1
     switch parameters.scaling {
     case .none: break
+    case .longRope(_, let attentionFactor): magnitude = attentionFactor
     case .linear(let factor):
       for i in frequencies.indices { frequencies[i] /= factor }
     case .yarn(let factor, let originalContext, let attentionFactor, let fastTurns, let slowTurns):
@@ -89,7 +92,8 @@ package struct RotaryEmbedding: Sendable {
 }
 
 extension RotaryEmbedding.Parameters {
-  init(_ file: GGUFFile, architecture: String, headSize: Int) throws {
+  /// `contextLength`: the model's, which is the original one where the file names none.
+  init(_ file: GGUFFile, architecture: String, headSize: Int, contextLength: Int) throws {
     let metadata = file.metadata
     func invalid(_ key: String, _ expected: String, _ found: String) -> ModelError {
       .invalidHyperparameter(file: file.path, key: "\(architecture).\(key)", expected: expected, found: found)
@@ -108,19 +112,41 @@ extension RotaryEmbedding.Parameters {
     guard factor.isFinite, factor >= 0 else {
       throw invalid("rope.scaling.factor", "a positive number", "\(factor)")
     }
+    func positive(_ key: String, default value: Float) throws -> Float {
+      let found = try metadata.float("\(architecture).\(key)") ?? value
+      guard found.isFinite, found > 0 else { throw invalid(key, "a positive number", "\(found)") }
+      return found
+    }
+    func originalContext(default value: Int?) throws -> Int {
+      let key = "\(architecture).rope.scaling.original_context_length"
+      let original: Int
+      if let value {
+        original = try metadata.int(key) ?? value
+      } else {
+        original = try metadata.requiredInt(key)
+      }
+      guard original > 0 else {
+        throw invalid("rope.scaling.original_context_length", "a positive number", "\(original)")
+      }
+      return original
+    }
+    // Files have the tensors, and not always the name.
+    let hasFactors = ["long", "short"].contains { file.tensor("rope_factors_\($0).weight") != nil }
+    if name == "longrope" || hasFactors {
+      guard name == nil || name == "longrope", factor == 0 || factor == 1 else {
+        throw ModelError.unsupportedRopeScaling(
+          file: file.path, name: "\(name ?? "longrope") with rope_factors and a factor of \(factor)")
+      }
+      scaling = .longRope(
+        originalContext: try originalContext(default: contextLength),
+        attentionFactor: try positive("rope.scaling.attn_factor", default: 1))
+      return
+    }
     switch name {
     case "none": scaling = .none
     case nil, "linear": scaling = factor == 0 || factor == 1 ? .none : .linear(factor: factor)
     case "yarn":
-      let original = try metadata.requiredInt("\(architecture).rope.scaling.original_context_length")
-      guard original > 0 else {
-        throw invalid("rope.scaling.original_context_length", "a positive number", "\(original)")
-      }
-      func positive(_ key: String, default value: Float) throws -> Float {
-        let found = try metadata.float("\(architecture).\(key)") ?? value
-        guard found.isFinite, found > 0 else { throw invalid(key, "a positive number", "\(found)") }
-        return found
-      }
+      let original = try originalContext(default: nil)
       let extrapolation = try positive("rope.scaling.yarn_ext_factor", default: 1)
       guard extrapolation == 1 else {
         throw ModelError.unsupportedRopeScaling(

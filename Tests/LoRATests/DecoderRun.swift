@@ -27,17 +27,19 @@ struct DecoderRun {
     try AdapterBinding.bind(adapters.map { AdapterBinding.Entry($0.0, scale: $0.1) }, to: decoder)
   }
 
-  /// Logits of every position, `batch` tokens a forward pass (nil: all at once).
+  /// Logits of every position, `batch` tokens a forward pass (nil: all at once). Adapters that wait for a sequence of
+  /// tokens act from its last occurrence on.
   func logits(_ tokens: [Int], _ adapters: AdapterSet? = nil, batch size: Int? = nil) throws -> [[Float]] {
     let size = size ?? tokens.count
     let state = DecoderState(decoder, maximumTokens: size, maximumLogits: size)
     let sequence = decoder.makeSequence(capacity: tokens.count)
+    let start = adapters?.activation?.start(in: tokens.map { Int32($0) })
     var rows: [[Float]] = []
     var next = 0
     while next < tokens.count {
       let part = tokens[next..<min(next + size, tokens.count)].map { Int32($0) }
       var batch = Batch()
-      try batch.append(part, to: sequence, adapters: adapters, logits: .all)
+      try batch.append(part, to: sequence, adapters: adapters, activeFrom: start, logits: .all)
       try decoder.forward(batch, state)
       for row in part.indices { rows.append(state.logits.values(row: row)) }
       next += part.count

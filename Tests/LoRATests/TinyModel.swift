@@ -28,8 +28,10 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
   static let llama = TinyModel(folder: "llama")
   static let tied = TinyModel(folder: "llama_tied_l3rope")
   static let qwen2 = TinyModel(folder: "qwen2")
-  /// Float32 models: untied, tied, with biases and rotary halves, with heads of their own size.
-  static let floats = [llama, TinyModel(folder: "qwen2"), tied, TinyModel(folder: "mistral")]
+  /// Fused projections, tied.
+  static let phi3 = TinyModel(folder: "phi3_longrope")
+  /// Float32 models: untied, tied, with biases and rotary halves, with heads of their own size, with fused matrices.
+  static let floats = [llama, TinyModel(folder: "qwen2"), tied, TinyModel(folder: "mistral"), phi3]
   /// One for each way the kernels read weights: 8-bit or 16-bit activations, blocks of 32 or 256, with offsets or not.
   static let quantized = ["Q4_1", "Q8_0", "Q4_K_M", "Q6_K", "IQ4_XS"].map { TinyModel(quantized: $0) }
 

@@ -44,17 +44,16 @@ package struct ConformanceManifest: Codable, Sendable {
     case tokenizerCases = "tokenizer_cases"
   }
 
-  /// The tiny float16 and bfloat16 models, by folder name; their references are exact arithmetic over the narrowed weights.
-  ///
-  /// llama.cpp, which rounds activations to the same type, is 0.08 and 0.012 away from them.
-  package static let halfModels = ["llama_bf16", "llama_f16"]
-
   /// The tiny float32 models that `Fixtures/` holds, by folder name.
   package static let models =
-    ["llama", "llama_tied_l3rope", "llama_bias_linear", "mistral", "qwen2"] + expertModels
+    ["llama", "llama_tied_l3rope", "llama_bias_linear", "mistral", "qwen2", "phi3_longrope"] + expertModels
 
   /// The mixtures of experts among them.
   package static let expertModels = ["mixtral", "qwen3moe"]
+
+  /// Further kinds of adapters for some of them, by folder name; PEFT folders only, made by `Fixtures/generate`.
+  package static let kindModels =
+    ["kinds/llama", "kinds/qwen2", "kinds/llama_bias_linear", "kinds/llama_tied_l3rope"]
 
   /// Reads `Fixtures/<model>/manifest.json`.
   package static func load(_ model: String) throws -> ConformanceManifest {

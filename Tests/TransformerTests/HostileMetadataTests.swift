@@ -136,7 +136,7 @@ import Transformer
 
   // MARK: Rotation
 
-  @Test(arguments: ["longrope", "dynamic", "llama3", "YARN", ""]) func ropeScalings(_ name: String) throws {
+  @Test(arguments: ["dynamic", "llama3", "YARN", ""]) func ropeScalings(_ name: String) throws {
     try expect(.unsupportedRopeScaling(file: ModelDraft.name, name: name)) {
       $0["llama.rope.scaling.type"] = .string(name)
       $0["llama.rope.scaling.factor"] = .float32(2)

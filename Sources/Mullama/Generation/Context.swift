@@ -6,7 +6,8 @@ import Transformer
 
 /// What a context is made with.
 public struct ContextOptions: Sendable, Equatable {
-  /// Tokens the context holds, prompt and answer together; nil: what the model was trained with, at most 8192.
+  /// Tokens the context holds, prompt and answer together; nil: what the model was trained with, at most 8192,
+  /// and with LongRoPE at most its original context; a longer one has the long factors from its first token on.
   ///
   /// Memory for keys and values is taken as it is used.
   public var length: Int?
@@ -130,7 +131,8 @@ extension Model {
   /// Checks a context's options against the model.
   package func contextLength(_ options: ContextOptions) throws(ModelError) -> Int {
     guard (1...4096).contains(options.batchSize) else { throw .invalidBatchSize(options.batchSize) }
-    let length = options.length ?? min(trainedContextLength, 8192)
+    // Up to its original context, a model with LongRoPE is as it was trained first.
+    let length = options.length ?? min(trainedContextLength, decoder.originalContext ?? 8192, 8192)
     guard (1...(1 << 24)).contains(length) else { throw .invalidContextLength(length) }
     let bytes = cacheByteCount(positions: length)
     guard bytes <= Processor.memoryByteCount else {

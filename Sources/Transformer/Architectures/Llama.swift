@@ -11,11 +11,14 @@ enum LlamaArchitecture: Architecture {
     let model = h.embeddingLength
     return try DecoderLayer(
       attentionNorm: loader.norm("\(prefix).attn_norm", count: model),
-      query: loader.linear(
-        "\(prefix).attn_q", inputs: model, outputs: h.queryLength, rowOrder: .rotaryPairs(heads: h.headCount)),
-      key: loader.linear(
-        "\(prefix).attn_k", inputs: model, outputs: h.kvLength, rowOrder: .rotaryPairs(heads: h.kvHeadCount)),
-      value: loader.linear("\(prefix).attn_v", inputs: model, outputs: h.kvLength),
+      projections: .separate(
+        query: loader.linear(
+          "\(prefix).attn_q", inputs: model, outputs: h.queryLength,
+          rowOrder: .rotaryPairs(heads: h.headCount)),
+        key: loader.linear(
+          "\(prefix).attn_k", inputs: model, outputs: h.kvLength, rowOrder: .rotaryPairs(heads: h.kvHeadCount)
+        ),
+        value: loader.linear("\(prefix).attn_v", inputs: model, outputs: h.kvLength)),
       queryNorm: nil,
       keyNorm: nil,
       attentionOutput: loader.linear("\(prefix).attn_output", inputs: h.queryLength, outputs: model),

@@ -24,9 +24,10 @@ func halvesLayer(_ prefix: String, _ loader: inout WeightLoader, headNorms: Bool
   let model = h.embeddingLength
   return try DecoderLayer(
     attentionNorm: loader.norm("\(prefix).attn_norm", count: model),
-    query: loader.linear("\(prefix).attn_q", inputs: model, outputs: h.queryLength),
-    key: loader.linear("\(prefix).attn_k", inputs: model, outputs: h.kvLength),
-    value: loader.linear("\(prefix).attn_v", inputs: model, outputs: h.kvLength),
+    projections: .separate(
+      query: loader.linear("\(prefix).attn_q", inputs: model, outputs: h.queryLength),
+      key: loader.linear("\(prefix).attn_k", inputs: model, outputs: h.kvLength),
+      value: loader.linear("\(prefix).attn_v", inputs: model, outputs: h.kvLength)),
     queryNorm: headNorms ? loader.norm("\(prefix).attn_q_norm", count: h.headSize) : nil,
     keyNorm: headNorms ? loader.norm("\(prefix).attn_k_norm", count: h.headSize) : nil,
     attentionOutput: loader.linear("\(prefix).attn_output", inputs: h.queryLength, outputs: model),

@@ -108,7 +108,7 @@ import Transformer
   @Test(arguments: [
     ("llama", "lora"), ("llama", "lora2"), ("llama", "qv"), ("llama", "rslora"), ("llama", "pattern"),
     ("llama", "lmhead_lora"), ("llama", "embed"), ("llama", "layers"), ("qwen2", "lora"), ("mistral", "lora"),
-    ("mixtral", "experts"),
+    ("mixtral", "experts"), ("phi3_longrope", "lora"),
   ]) func isTheFileThatAnotherConverterWrote(_ model: String, _ name: String) throws {
     let manifest = try ConformanceManifest.load(model)
     let decoder = try DecoderRun(manifest.modelPath).decoder

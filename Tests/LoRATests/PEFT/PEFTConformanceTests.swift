@@ -12,7 +12,7 @@ import Transformer
     var testDescription: String { "\(model)/\(id)" }
   }
 
-  static let items: [Item] = ConformanceManifest.models.flatMap { model in
+  static let items: [Item] = (ConformanceManifest.models + ConformanceManifest.kindModels).flatMap { model in
     let manifest = try? ConformanceManifest.load(model)
     return (manifest?.cases ?? []).filter { item in
       !item.adapters.isEmpty && item.adapters.allSatisfy { manifest?.adapters[$0.name]?.peft != nil }
@@ -46,6 +46,17 @@ import Transformer
         #expect(Self.items.contains { $0.model == "llama" && $0.id == "\(kind)@\(scale).short" })
       }
     }
+    for (model, kinds) in [
+      ("llama", ["dora_rslora", "regex", "norms", "tokens", "tokens_head"]),
+      ("qwen2", ["bias_all", "bias_lora_only"]), ("llama_bias_linear", ["dora", "lora_bias"]),
+      ("llama_tied_l3rope", ["embed", "lmhead", "tokens", "mts_embed", "mts_embed_tied"]),
+    ] {
+      for kind in kinds {
+        for scale in ["1.0", "0.5"] {
+          #expect(Self.items.contains { $0.model == "kinds/\(model)" && $0.id == "\(kind)@\(scale).short" })
+        }
+      }
+    }
     #expect(Self.items.contains { $0.model == "qwen2" && $0.id == "dora@0.5.long" })
     #expect(Self.items.contains { $0.id == "lora@-0.6+lora2@1.0.long" })
     #expect(Self.items.contains { $0.model == "mixtral" && $0.id == "experts@0.5.long" })
@@ -67,7 +78,9 @@ import Transformer
 
   /// The fast kernels compute float weights in float32; keys and values are halves, which an adapter that makes the
   /// residual stream larger feels more: `embed` is 0.022 away, from PEFT's folder and from GGUF alike.
-  @Test(arguments: items.filter { $0.id.hasSuffix("@1.0.short") }, DecoderRun.tables)
+  @Test(
+    arguments: items.filter { $0.id.hasSuffix("@1.0.short") || $0.id.hasPrefix("alora@1.0") },
+    DecoderRun.tables)
   func everyTableMatches(_ item: Item, _ table: KernelTable) throws {
     let manifest = try ConformanceManifest.load(item.model)
     let reference = try manifest.conformanceCase(item.id)

@@ -119,7 +119,8 @@ extension PEFTDraft {
       "q_proj": "attn_q", "k_proj": "attn_k", "v_proj": "attn_v", "o_proj": "attn_output",
       "gate_proj": "ffn_gate", "up_proj": "ffn_up", "down_proj": "ffn_down", "input_layernorm": "attn_norm",
       "post_attention_layernorm": "ffn_norm", "embed_tokens": "token_embd", "norm": "output_norm",
-      "lm_head": "output", "q_norm": "attn_q_norm", "k_norm": "attn_k_norm",
+      "lm_head": "output", "qkv_proj": "attn_qkv", "gate_up_proj": "ffn_up", "q_norm": "attn_q_norm",
+      "k_norm": "attn_k_norm",
     ]
     let words = module.split(separator: ".").map(String.init)
     guard let name = names[words[words.count - 1]] else { preconditionFailure("no \(module)") }
