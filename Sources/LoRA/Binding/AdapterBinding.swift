@@ -2,7 +2,7 @@ import Kernels
 import Transformer
 
 /// Adapters fitted to one model: every shape checked, every site found, every effective scale computed once.
-package struct AdapterBinding: Sendable {
+package struct AdapterBinding: AdapterBinder {
   /// One adapter and the scale a user asked for.
   package struct Entry: Sendable {
     package let adapter: Adapter
@@ -12,7 +12,16 @@ package struct AdapterBinding: Sendable {
       self.adapter = adapter
       self.scale = scale
     }
+
+    fileprivate var key: String { "\(adapter.contentHash)@\(scale)" }
   }
+
+  /// What the id of a set of these will be; empty where all scales are 0, so that there is no set.
+  package static func id(of entries: [Entry]) -> String {
+    id(entries.filter { $0.scale != 0 }.map(\.key).sorted())
+  }
+
+  private static func id(_ keys: [String]) -> String { keys.joined(separator: "+") }
 
   private let decoder: Decoder
   private let cache: BindingCache
@@ -41,7 +50,7 @@ package struct AdapterBinding: Sendable {
       if let first = problems.first { throw first }
       if entry.scale != 0 {
         active.append(
-          Bound(key: "\(entry.adapter.contentHash)@\(entry.scale)", entry: entry, changes: changes))
+          Bound(key: entry.key, entry: entry, changes: changes))
       }
     }
     active.sort { $0.key < $1.key }
@@ -71,7 +80,7 @@ package struct AdapterBinding: Sendable {
     for bound in entries {
       try builder.add(bound.changes, bound.entry.adapter, scale: bound.entry.scale)
     }
-    return builder.set(id: entries.map(\.key).joined(separator: "+"))
+    return builder.set(id: Self.id(entries.map(\.key)))
   }
 
   // MARK: Without a cache

@@ -42,7 +42,7 @@ extension LoRAAdapter {
 
   /// Everything that keeps the adapter from being applied to a model; empty: it fits.
   public func problems(with model: Model) -> [AdapterError] {
-    model.binding.problems(adapter)
+    model.binder.problems(adapter)
   }
 
   private static func moduleName(_ tensor: String) -> String {

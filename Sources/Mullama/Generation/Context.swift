@@ -48,7 +48,7 @@ public actor Context {
   ) throws {
     let entries = adapters.map { AdapterBinding.Entry($0.adapter.adapter, scale: $0.scale) }
     try self.init(model, options: options) {
-      AdapterLease(try model.binding.bind(entries))
+      AdapterLease(try model.bind(entries))
     }
   }
 
