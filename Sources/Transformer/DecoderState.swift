@@ -26,7 +26,9 @@ package final class DecoderState {
   /// `[wanted row][vocabulary]`
   package let logits: Matrix
 
-  package init(_ decoder: Decoder, maximumTokens: Int, maximumLogits: Int) {
+  /// - Parameter vocabularySize: of the widest adapter set among the wanted rows (`Decoder.vocabularySize(with:)`); nil: the
+  ///   model's.
+  package init(_ decoder: Decoder, maximumTokens: Int, maximumLogits: Int, vocabularySize: Int? = nil) {
     let h = decoder.hyperparameters
     self.maximumTokens = maximumTokens
     self.maximumLogits = maximumLogits
@@ -47,6 +49,6 @@ package final class DecoderState {
     angles = Matrix(rows: maximumTokens, columns: decoder.rotary.dimensions)
     selected = Matrix(rows: maximumLogits, columns: h.embeddingLength)
     selectedNormed = Matrix(rows: maximumLogits, columns: h.embeddingLength)
-    logits = Matrix(rows: maximumLogits, columns: h.vocabularySize)
+    logits = Matrix(rows: maximumLogits, columns: max(h.vocabularySize, vocabularySize ?? 0))
   }
 }

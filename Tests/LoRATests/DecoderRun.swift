@@ -30,7 +30,9 @@ struct DecoderRun {
   /// Logits of every position, `batch` tokens a forward pass (nil: all at once).
   func logits(_ tokens: [Int], _ adapters: AdapterSet? = nil, batch size: Int? = nil) throws -> [[Float]] {
     let size = size ?? tokens.count
-    let state = DecoderState(decoder, maximumTokens: size, maximumLogits: size)
+    let state = DecoderState(
+      decoder, maximumTokens: size, maximumLogits: size,
+      vocabularySize: decoder.vocabularySize(with: adapters))
     let sequence = decoder.makeSequence(capacity: tokens.count)
     var rows: [[Float]] = []
     var next = 0

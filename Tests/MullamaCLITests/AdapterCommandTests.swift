@@ -52,6 +52,22 @@ import Testing
     }
   }
 
+  /// `inspect` takes a PEFT folder or its weights, and shows what `adapter inspect` shows.
+  @Test(arguments: ["", "/adapter_model.safetensors"]) func inspectTakesAFolder(_ file: String) throws {
+    let path = peft("dora") + file
+    for arguments in [[], ["--json"]] {
+      let own = try CommandLineRun(["inspect", path] + arguments)
+      let other = try CommandLineRun(["adapter", "inspect", path] + arguments)
+      #expect(own.status == 0 && own.errors.isEmpty)
+      #expect(own.output == other.output)
+    }
+    let json = try CommandLineRun(["inspect", path, "--json"]).json()
+    #expect(json["format"] as? String == "peft")
+    #expect((json["kinds"] as? [String])?.contains("DoRA") == true)
+    let folder = try CommandLineRun(["inspect", Fixtures.path("llama")])
+    #expect(folder.status != 0 && folder.errors.contains("adapter_config.json is missing"))
+  }
+
   /// A prefix is shown, and used only if asked for.
   @Test func promptPrefixes() throws {
     try withTemporaryDirectory { folder in

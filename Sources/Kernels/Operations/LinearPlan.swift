@@ -80,7 +80,8 @@ final class LinearPlan {
 
   /// Adds a matrix that some rows of the input read, with the deltas of their runs.
   func add(
-    _ operand: LinearOperand, into output: Matrix, rows tokenRange: Range<Int>, runs: ArraySlice<DeltaRun>,
+    _ operand: LinearOperand, into output: Matrix, column: Int, rows tokenRange: Range<Int>,
+    runs: ArraySlice<DeltaRun>,
     threads: Int, width: BatchWidth, _ table: KernelTable
   ) {
     let tokens = tokenRange.count
@@ -102,7 +103,7 @@ final class LinearPlan {
     let rows = Self.tileRows(weight, tokens: tokens, threads: threads, table)
     slots.append(
       Slot(
-        weight: weight, bias: operand.bias?.pointer, output: output.pointer, stride: output.columns,
+        weight: weight, bias: operand.bias?.pointer, output: output.pointer + column, stride: output.columns,
         firstToken: tokenRange.lowerBound, tokens: tokens, tileRows: rows,
         firstTile: tileCount, deltas: firstDelta..<deltas.count, usesBase: baseRows > 0))
     tileCount += (weight.rows + rows - 1) / rows

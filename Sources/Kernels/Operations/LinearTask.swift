@@ -53,7 +53,9 @@ final class LinearTask: PoolTask {
 
   func add(_ part: LinearPart, threads: Int) {
     let operand = part.operand, output = part.output, rows = part.rows
-    precondition(operand.weight.columns == input?.columns && output.columns == operand.weight.rows)
+    precondition(
+      operand.weight.columns == input?.columns && part.column >= 0
+        && part.column + operand.weight.rows <= output.columns)
     precondition(tokens <= output.rows && rows.lowerBound >= 0 && rows.upperBound <= tokens)
     for run in runs[part.runs] {
       precondition(run.first >= rows.lowerBound && run.first + run.count <= rows.upperBound)
@@ -61,7 +63,7 @@ final class LinearTask: PoolTask {
     operands.append(operand)
     outputs.append(output)
     plan.add(
-      operand, into: output, rows: rows, runs: runs[part.runs], threads: threads,
+      operand, into: output, column: part.column, rows: rows, runs: runs[part.runs], threads: threads,
       width: input?.width ?? .many, table)
   }
 

@@ -144,7 +144,9 @@ package final class Workspace {
     for segment in delta.segments {
       // An embedding's `a` is stored with one row of `rank` values a token, so `rank` is its columns.
       let rank = segment.a.columns
-      precondition(token >= 0 && token < segment.a.rows && segment.gain == nil)
+      precondition(token >= 0 && segment.gain == nil)
+      // A token that another adapter of the set has added.
+      if token >= segment.a.rows { continue }
       let a = WeightTile(segment.a, first: token, rows: 1),
         b = WeightTile(segment.b, first: 0, rows: segment.b.rows)
       for first in stride(from: 0, to: rank, by: WorkerScratch.tileFloats) {

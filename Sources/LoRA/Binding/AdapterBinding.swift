@@ -46,11 +46,11 @@ package struct AdapterBinding: AdapterBinder {
     var active: [Bound] = []
     for entry in entries {
       guard entry.scale.isFinite else { throw .invalidScale(adapter: entry.adapter.path, scale: entry.scale) }
-      let (changes, problems) = AdapterFitter(entry.adapter, decoder, cache).fit()
+      let (changes, problems, tokens) = AdapterFitter(entry.adapter, decoder, cache).fit()
       if let first = problems.first { throw first }
       if entry.scale != 0 {
         active.append(
-          Bound(key: entry.key, entry: entry, changes: changes))
+          Bound(key: entry.key, entry: entry, changes: changes, tokens: tokens))
       }
     }
     active.sort { $0.key < $1.key }
@@ -62,23 +62,31 @@ package struct AdapterBinding: AdapterBinder {
     guard let whole = set, let one = waiting.first, let tokens = one.entry.adapter.invocationTokens else {
       return set
     }
+    let before = try self.set(active.filter { $0.key != one.key })
+    guard decoder.vocabularySize(with: before) == decoder.vocabularySize(with: whole) else {
+      throw .unsupportedTarget(
+        adapter: one.entry.adapter.path, tensor: "output.weight",
+        reason: "an activated adapter cannot have more tokens than the model, which acts before it")
+    }
     return AdapterSet(
       id: whole.id, deltas: whole.deltas, norms: whole.norms,
       activation: AdapterSet.Activation(
         adapter: one.entry.adapter.name, tokens: tokens,
-        before: try self.set(active.filter { $0.key != one.key })))
+        before: before), addedTokens: whole.addedTokens, outputExtension: whole.outputExtension)
   }
 
   private struct Bound {
     let key: String
     let entry: Entry
     let changes: [FittedChange]
+    let tokens: [AddedToken]
   }
 
   private func set(_ entries: [Bound]) throws(AdapterError) -> AdapterSet? {
     var builder = SetBuilder(decoder, cache)
     for bound in entries {
       try builder.add(bound.changes, bound.entry.adapter, scale: bound.entry.scale)
+      try builder.add(bound.tokens, bound.entry.adapter)
     }
     return builder.set(id: Self.id(entries.map(\.key)))
   }

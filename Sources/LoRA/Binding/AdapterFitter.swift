@@ -20,15 +20,15 @@ struct AdapterFitter {
     largestRank = min(1 << 16, decoder.hyperparameters.widestInput)
   }
 
-  /// What fits, and everything that does not, in the order of the adapter's changes.
-  func fit() -> (changes: [FittedChange], problems: [AdapterError]) {
+  /// What fits, and everything that does not, in the order of the adapter's changes; and the tokens that the model lacks.
+  func fit() -> (changes: [FittedChange], problems: [AdapterError], tokens: [AddedToken]) {
     if let architecture = adapter.architecture, architecture != decoder.hyperparameters.architecture {
       return (
         [],
         [
           .wrongArchitecture(
             adapter: adapter.path, expected: decoder.hyperparameters.architecture, found: architecture)
-        ]
+        ], []
       )
     }
     var changes: [FittedChange] = []
@@ -36,7 +36,14 @@ struct AdapterFitter {
     for (index, change) in adapter.changes.enumerated() {
       do throws(AdapterError) { changes += try fit(change, index) } catch { problems.append(error) }
     }
-    return (changes, problems)
+    var fitter = TokenFitter(adapter, decoder)
+    for change in changes { fitter.count(change, at: decoder.weights.sites[change.site]) }
+    var tokens: [AddedToken] = []
+    // Rows that are missing because their change does not fit are no news.
+    if problems.isEmpty {
+      do throws(AdapterError) { tokens = try fitter.tokens() } catch { problems.append(error) }
+    }
+    return (changes, problems, tokens)
   }
 
   private func fit(_ change: Change, _ index: Int) throws(AdapterError) -> [FittedChange] {
@@ -46,6 +53,7 @@ struct AdapterFitter {
     if case .lowRank(let pair) = change {
       let count = site.expert == nil || expert != nil ? nil : sites.count
       return try fit(pair, site, stack: count, index).enumerated().map { .lowRank(site: number + $0, $1) }
+        + addedRows(pair, site, number)
     }
     guard site.expert == nil else {
       throw .unsupportedTarget(
@@ -56,7 +64,7 @@ struct AdapterFitter {
     case .matrix(let tensor, let weight, let tiesOutput):
       guard site.kind != .norm else { throw shapeMismatch(tensor, "weight", [1, site.inputs], weight) }
       try checkVocabulary(site, tensor, tokens: weight.rows, columns: weight.columns)
-      try expect(weight, rows: site.outputs, columns: site.inputs, tensor, "weight")
+      try expect(weight, rows: height(site, weight.rows), columns: site.inputs, tensor, "weight")
       let ordered = reordered(weight, site, index, .weight)
       return [.matrix(site: number, ordered)]
         + (tiesOutput ? tiedOutput(to: site).map { [.matrix(site: $0, ordered)] } ?? [] : [])
@@ -65,7 +73,7 @@ struct AdapterFitter {
         throw .unsupportedTarget(
           adapter: adapter.path, tensor: tensor, reason: "only tokens have trained rows")
       }
-      if let last = rows.last, last >= site.outputs {
+      if let last = rows.last, last >= site.outputs, !namesTokens {
         throw .vocabularyMismatch(
           adapter: adapter.path, tensor: tensor, expected: site.outputs, found: last + 1)
       }
@@ -140,7 +148,9 @@ struct AdapterFitter {
     }
     try checkVocabulary(site, pair.tensor, tokens: pair.b.rows, columns: site.inputs)
     try expect(pair.a, rows: pair.rank, columns: site.inputs, pair, "a", stack: stack)
-    try expect(pair.b, rows: site.outputs, columns: pair.rank, pair, "b", stack: stack)
+    let height = height(site, pair.b.rows)
+    try expect(pair.b, rows: height, columns: pair.rank, pair, "b", stack: stack)
+    if height > site.outputs, pair.bias != nil || pair.magnitude != nil { throw tooTall(pair) }
     if stack != nil {
       var fitted: [FittedPair] = []
       for (number, expert) in pair.experts.enumerated() {
@@ -176,6 +186,35 @@ struct AdapterFitter {
       found: adapter.naming.shape(rows: matrix.rows / (count ?? 1), columns: matrix.columns, stack: count))
   }
 
+  private func tooTall(_ pair: LowRankPair) -> AdapterError {
+    .unsupportedTarget(
+      adapter: adapter.path, tensor: pair.tensor,
+      reason: "it has magnitudes or biases, and more tokens than the model")
+  }
+
+  /// Of an adapted embedding or output with more tokens than the model: what the factors are added to, from the matrix
+  /// that training saw. It holds for a tied output as well, if the adapter does not change that.
+  private func addedRows(_ pair: LowRankPair, _ site: Site, _ number: Int) throws(AdapterError)
+    -> [FittedChange]
+  {
+    let height = site.kind == .embedding ? pair.a.rows : pair.b.rows
+    guard site.kind != .linear, height > site.outputs, let whole = adapter.trainedOn[pair.tensor] else {
+      return []
+    }
+    try expect(whole, rows: height, columns: site.inputs, pair.tensor, "base_layer.weight")
+    let rows = whole.slice(rows: site.outputs..<height)
+    guard rows.isFinite() else {
+      throw .notFinite(
+        file: adapter.path, what: "a row for an added token in '\(pair.tensor).base_layer.weight'")
+    }
+    let ids = Array(site.outputs..<height)
+    let changesOutput = adapter.changes.contains { change in
+      (adapter.naming == .peft ? names.tensor(of: change.tensor)?.name : change.tensor) == "output.weight"
+    }
+    return [.rows(site: number, ids, rows)]
+      + (changesOutput ? [] : tiedOutput(to: site).map { [.rows(site: $0, ids, rows)] } ?? [])
+  }
+
   /// `site.inputs` is the embedding's length, `site.outputs` the number of tokens.
   private func fitEmbedding(_ pair: LowRankPair, _ site: Site) throws(AdapterError) {
     let expected = adapter.naming.shape(rows: site.outputs, columns: pair.rank)
@@ -188,16 +227,28 @@ struct AdapterFitter {
     if adapter.naming == .peft {
       try checkVocabulary(site, pair.tensor, tokens: pair.a.rows, columns: site.inputs)
     }
-    try expect(pair.a, rows: site.outputs, columns: pair.rank, pair.tensor, "a", isEmbedding: true)
+    let height = height(site, pair.a.rows)
+    try expect(pair.a, rows: height, columns: pair.rank, pair.tensor, "a", isEmbedding: true)
+    if height > site.outputs, pair.magnitude != nil { throw tooTall(pair) }
     try expect(pair.b, rows: site.inputs, columns: pair.rank, pair.tensor, "b", isEmbedding: true)
   }
 
   // MARK: Shapes
 
+  /// Does the adapter say which tokens it was trained with? Then it may have more of them than the model.
+  private var namesTokens: Bool { !adapter.addedTokens.isEmpty }
+
+  /// The rows that a matrix with `rows` should have at a site.
+  private func height(_ site: Site, _ rows: Int) -> Int {
+    namesTokens && (site.kind == .embedding || site.kind == .output) ? max(site.outputs, rows) : site.outputs
+  }
+
   /// A matrix for each token that is right but for their number was made for another vocabulary.
   private func checkVocabulary(_ site: Site, _ tensor: String, tokens: Int, columns: Int) throws(AdapterError)
   {
-    guard adapter.naming == .peft, site.kind != .linear, columns == site.inputs, tokens != site.outputs else {
+    guard adapter.naming == .peft, site.kind != .linear, columns == site.inputs,
+      tokens != height(site, tokens)
+    else {
       return
     }
     throw .vocabularyMismatch(adapter: adapter.path, tensor: tensor, expected: site.outputs, found: tokens)

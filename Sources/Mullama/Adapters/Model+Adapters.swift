@@ -1,4 +1,5 @@
 import LoRA
+import Tokenization
 import Transformer
 
 #if canImport(Glibc)
@@ -71,7 +72,17 @@ extension Model {
 // Changes, and what requests run with.
 extension Model {
   /// What new contexts use; nil: the base model.
-  var boundAdapters: AdapterSet? { registry.withLock { $0.bound } }
+  package var boundAdapters: AdapterSet? { registry.withLock { $0.bound } }
+
+  /// The model's tokenizer with the tokens that a set adds; made once for a set that is in use.
+  package func tokenizer(with adapters: AdapterSet?) -> Tokenizer {
+    guard let adapters, !adapters.addedTokens.isEmpty else { return tokenizer }
+    let made = try? sharedTokenizers.object(for: adapters.id) {
+      tokenizer.adding(
+        adapters.addedTokens.map { .init(id: $0.id, text: $0.text, isSpecial: $0.isSpecial) })
+    }
+    return made ?? tokenizer
+  }
 
   /// Edits a copy of the registry and puts it in place; throws without having changed anything.
   ///

@@ -28,6 +28,8 @@ public final class Model: Sendable {
   let registry = Mutex(AdapterRegistry())
   /// Sets by id. Requests that choose the same adapters and scales get the same object: its rows are one run of a batch.
   let sharedAdapterSets = SharedObjects<AdapterSet>()
+  /// Tokenizers with added tokens, by the ids of sets.
+  let sharedTokenizers = SharedObjects<Tokenizer>()
   /// Adapters that were read again.
   let sharedAdapters = SharedObjects<LoRAAdapter>()
 
