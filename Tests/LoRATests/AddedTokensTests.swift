@@ -322,6 +322,98 @@ import Transformer
     #expect(set.outputExtension == nil)
   }
 
+  /// Qwen's matrices have more rows than tokens; who resizes them to the tokens makes them shorter.
+  @Test(arguments: DecoderRun.tables) func paddedRowsMayBeCutOff(_ table: KernelTable) throws {
+    var model = try TinyModel.llama.draft()
+    guard case .array(.string(var texts)) = model["tokenizer.ggml.tokens"] else {
+      Issue.record("the fixture has no vocabulary")
+      return
+    }
+    for id in 290..<320 { texts[id] = "[PAD\(id)]" }
+    model["tokenizer.ggml.tokens"] = .array(.string(texts))
+    let run = try DecoderRun(model.file(), table)
+    let h = run.decoder.hyperparameters
+    let tokens = [3, 290, 4, 1, 291, 9, 2, 5]
+    let edits: [(inout PEFTDraft) -> Void] = [
+      {
+        $0.put("model.embed_tokens.weight", [293, 64], deviation: 1)
+        $0.put("lm_head.weight", [293, 64])
+      },
+      {
+        $0.put("model.embed_tokens.lora_embedding_A", [4, 293], deviation: 1)
+        $0.put("model.embed_tokens.lora_embedding_B", [64, 4])
+        $0.addPair("lm_head", inputs: 64, outputs: 293)
+      },
+    ]
+    for edit in edits {
+      var draft = PEFTDraft()
+      draft.files["tokenizer_config.json"] = Self.names(290)
+      draft.addPair("model.layers.1.self_attn.o_proj", inputs: 64, outputs: 64)
+      edit(&draft)
+      let set = try #require(try run.bind([(draft.adapter(), 1)]))
+      #expect(set.addedTokens.map(\.id) == [290, 291] && set.outputExtension == nil)
+      // The oracle: the model cut off as well.
+      var cut = model.converted(to: .f32)
+      for name in ["token_embd.weight", "output.weight"] {
+        guard let index = cut.index(of: name) else { continue }
+        cut.tensors[index] = .init(name, [64, 293], Array(cut.tensors[index].values.prefix(293 * 64)))
+      }
+      cut["tokenizer.ggml.tokens"] = .array(.string(Array(texts.prefix(293))))
+      cut["llama.vocab_size"] = nil
+      let merged = draft.merged(into: cut, scale: 1, heads: (h.headCount, h.kvHeadCount))
+      let expected = try DecoderRun(merged.file(), table).logits(tokens)
+      for batch in [nil, 1] {
+        let found = try run.logits(tokens, set, batch: batch)
+        #expect(found.allSatisfy { $0.count == 320 && $0.allSatisfy { $0.isFinite } })
+        #expect(
+          difference(found.map { Array($0.prefix(293)) }, expected) < 2 * Tolerance.floatWeights(table))
+      }
+      // Not below a token that has a name.
+      model["tokenizer.ggml.tokens"] = .array(.string(texts.prefix(305) + ["named"] + texts.suffix(14)))
+      let other = try DecoderRun(model.file(), table).decoder
+      guard
+        case .vocabularyMismatch(_, _, 320, 293)? = AdapterBinding.problems(try draft.adapter(), other).first
+      else {
+        Issue.record("a token was cut off")
+        return
+      }
+      model["tokenizer.ggml.tokens"] = .array(.string(texts))
+    }
+  }
+
+  /// Cut off, but with no token that the model lacks: such an adapter can be converted and merged.
+  @Test(arguments: [true, false]) func cutOffRowsCanBeWritten(_ areFactors: Bool) throws {
+    var model = try TinyModel.llama.draft()
+    guard case .array(.string(var texts)) = model["tokenizer.ggml.tokens"] else {
+      Issue.record("the fixture has no vocabulary")
+      return
+    }
+    for id in 290..<320 { texts[id] = "[PAD\(id)]" }
+    texts[289] = "<known>"
+    model["tokenizer.ggml.tokens"] = .array(.string(texts))
+    let run = try DecoderRun(model.file())
+    var draft = PEFTDraft()
+    draft.files["tokenizer_config.json"] = Self.names(289, ["<known>"])
+    if areFactors {
+      draft.put("model.embed_tokens.lora_embedding_A", [4, 293], deviation: 1)
+      draft.put("model.embed_tokens.lora_embedding_B", [64, 4])
+      draft.addPair("lm_head", inputs: 64, outputs: 293)
+    } else {
+      draft.put("model.embed_tokens.weight", [293, 64], deviation: 1)
+      draft.put("lm_head.weight", [293, 64])
+    }
+    let adapter = try draft.adapter()
+    let tokens = [3, 289, 4, 1, 295, 9, 2, 5]
+    let set = try #require(try run.bind([(adapter, 1)]))
+    #expect(set.addedTokens.isEmpty)
+    let expected = try run.logits(tokens, set)
+    let converted = try AdapterConversionTests.convert(adapter, ConversionTarget(run.decoder))
+    #expect(try difference(expected, run.logits(tokens, run.bind([(converted, 1)]))) < 1e-5)
+    let merge = try ModelMerge(run.decoder, [.init(adapter, scale: 1)], types: .keep)
+    let merged = try DecoderRun(GGUFFile(bytes: merge.serialized(), name: "merged"))
+    #expect(try difference(expected, merged.logits(tokens)) < Tolerance.floats)
+  }
+
   @Test func magnitudesAndBiasesAreRefused() throws {
     for key in ["use_dora", "lora_bias"] {
       let found = try problem { draft in

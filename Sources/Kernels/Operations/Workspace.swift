@@ -133,7 +133,8 @@ package final class Workspace {
     if let own = delta?.rows, let index = own.index(of: token) {
       line.update(from: own.values.row(index), count: target.columns)
     } else {
-      (delta?.replacement ?? table).dequantizeRow(token, into: line)
+      let replacement = delta?.replacement.flatMap { token < $0.rows ? $0 : nil }
+      (replacement ?? table).dequantizeRow(token, into: line)
     }
     guard let delta else { return }
     if let gain = delta.gain {

@@ -4,17 +4,20 @@ import Transformer
 /// Fits an adapter's changes to a model: finds each one's site, checks every shape, and brings rows into the order in which
 /// the model's file has them.
 struct AdapterFitter {
-  private let adapter: Adapter
-  private let decoder: Decoder
-  private let cache: BindingCache
-  private let names: ModuleNames
+  let adapter: Adapter
+  let decoder: Decoder
+  let cache: BindingCache
+  let names: ModuleNames
   private let largestRank: Int
+  /// nil: the adapter does not say which tokens it was trained with, so it has as many as the model.
+  let vocabulary: ModelVocabulary?
 
   init(_ adapter: Adapter, _ decoder: Decoder, _ cache: BindingCache) {
     self.adapter = adapter
     self.decoder = decoder
     self.cache = cache
     names = ModuleNames(architecture: decoder.hyperparameters.architecture)
+    vocabulary = adapter.addedTokens.isEmpty ? nil : ModelVocabulary(decoder)
     // A factor's rows are read through scratch memory made for the model's own: longer ones would not fit. No matrix has
     // a greater rank than its inputs, so nothing is lost.
     largestRank = min(1 << 16, decoder.hyperparameters.widestInput)
@@ -36,11 +39,11 @@ struct AdapterFitter {
     for (index, change) in adapter.changes.enumerated() {
       do throws(AdapterError) { changes += try fit(change, index) } catch { problems.append(error) }
     }
-    var fitter = TokenFitter(adapter, decoder)
-    for change in changes { fitter.count(change, at: decoder.weights.sites[change.site]) }
     var tokens: [AddedToken] = []
     // Rows that are missing because their change does not fit are no news.
-    if problems.isEmpty {
+    if problems.isEmpty, let vocabulary {
+      var fitter = TokenFitter(adapter, vocabulary)
+      for change in changes { fitter.count(change, at: decoder.weights.sites[change.site]) }
       do throws(AdapterError) { tokens = try fitter.tokens() } catch { problems.append(error) }
     }
     return (changes, problems, tokens)
@@ -73,7 +76,7 @@ struct AdapterFitter {
         throw .unsupportedTarget(
           adapter: adapter.path, tensor: tensor, reason: "only tokens have trained rows")
       }
-      if let last = rows.last, last >= site.outputs, !namesTokens {
+      if let last = rows.last, last >= site.outputs, vocabulary == nil {
         throw .vocabularyMismatch(
           adapter: adapter.path, tensor: tensor, expected: site.outputs, found: last + 1)
       }
@@ -124,7 +127,7 @@ struct AdapterFitter {
   }
 
   /// The output's site, if the model ties it to the embedding.
-  private func tiedOutput(to site: Site) -> Int? {
+  func tiedOutput(to site: Site) -> Int? {
     guard site.kind == .embedding, decoder.isOutputTied else { return nil }
     return decoder.site(named: "output.weight")
   }
@@ -150,7 +153,7 @@ struct AdapterFitter {
     try expect(pair.a, rows: pair.rank, columns: site.inputs, pair, "a", stack: stack)
     let height = height(site, pair.b.rows)
     try expect(pair.b, rows: height, columns: pair.rank, pair, "b", stack: stack)
-    if height > site.outputs, pair.bias != nil || pair.magnitude != nil { throw tooTall(pair) }
+    if height != site.outputs, pair.bias != nil || pair.magnitude != nil { throw unequal(pair) }
     if stack != nil {
       var fitted: [FittedPair] = []
       for (number, expert) in pair.experts.enumerated() {
@@ -164,8 +167,10 @@ struct AdapterFitter {
     }
     let bias = try vector(pair.bias, site.outputs, pair.tensor, "b bias")
     let magnitude = try vector(pair.magnitude, site.outputs, pair.tensor, "magnitude")
+    let b =
+      pair.b.rows < site.outputs ? lengthened(pair.b, site, index) : reordered(pair.b, site, index, .factor)
     let ordered = LowRankPair(
-      tensor: pair.tensor, a: pair.a, b: reordered(pair.b, site, index, .factor), part: pair.part,
+      tensor: pair.tensor, a: pair.a, b: b, part: pair.part,
       scaling: pair.scaling)
     return [
       FittedPair(
@@ -186,35 +191,6 @@ struct AdapterFitter {
       found: adapter.naming.shape(rows: matrix.rows / (count ?? 1), columns: matrix.columns, stack: count))
   }
 
-  private func tooTall(_ pair: LowRankPair) -> AdapterError {
-    .unsupportedTarget(
-      adapter: adapter.path, tensor: pair.tensor,
-      reason: "it has magnitudes or biases, and more tokens than the model")
-  }
-
-  /// Of an adapted embedding or output with more tokens than the model: what the factors are added to, from the matrix
-  /// that training saw. It holds for a tied output as well, if the adapter does not change that.
-  private func addedRows(_ pair: LowRankPair, _ site: Site, _ number: Int) throws(AdapterError)
-    -> [FittedChange]
-  {
-    let height = site.kind == .embedding ? pair.a.rows : pair.b.rows
-    guard site.kind != .linear, height > site.outputs, let whole = adapter.trainedOn[pair.tensor] else {
-      return []
-    }
-    try expect(whole, rows: height, columns: site.inputs, pair.tensor, "base_layer.weight")
-    let rows = whole.slice(rows: site.outputs..<height)
-    guard rows.isFinite() else {
-      throw .notFinite(
-        file: adapter.path, what: "a row for an added token in '\(pair.tensor).base_layer.weight'")
-    }
-    let ids = Array(site.outputs..<height)
-    let changesOutput = adapter.changes.contains { change in
-      (adapter.naming == .peft ? names.tensor(of: change.tensor)?.name : change.tensor) == "output.weight"
-    }
-    return [.rows(site: number, ids, rows)]
-      + (changesOutput ? [] : tiedOutput(to: site).map { [.rows(site: $0, ids, rows)] } ?? [])
-  }
-
   /// `site.inputs` is the embedding's length, `site.outputs` the number of tokens.
   private func fitEmbedding(_ pair: LowRankPair, _ site: Site) throws(AdapterError) {
     let expected = adapter.naming.shape(rows: site.outputs, columns: pair.rank)
@@ -229,32 +205,13 @@ struct AdapterFitter {
     }
     let height = height(site, pair.a.rows)
     try expect(pair.a, rows: height, columns: pair.rank, pair.tensor, "a", isEmbedding: true)
-    if height > site.outputs, pair.magnitude != nil { throw tooTall(pair) }
+    if height != site.outputs, pair.magnitude != nil { throw unequal(pair) }
     try expect(pair.b, rows: site.inputs, columns: pair.rank, pair.tensor, "b", isEmbedding: true)
   }
 
   // MARK: Shapes
 
-  /// Does the adapter say which tokens it was trained with? Then it may have more of them than the model.
-  private var namesTokens: Bool { !adapter.addedTokens.isEmpty }
-
-  /// The rows that a matrix with `rows` should have at a site.
-  private func height(_ site: Site, _ rows: Int) -> Int {
-    namesTokens && (site.kind == .embedding || site.kind == .output) ? max(site.outputs, rows) : site.outputs
-  }
-
-  /// A matrix for each token that is right but for their number was made for another vocabulary.
-  private func checkVocabulary(_ site: Site, _ tensor: String, tokens: Int, columns: Int) throws(AdapterError)
-  {
-    guard adapter.naming == .peft, site.kind != .linear, columns == site.inputs,
-      tokens != height(site, tokens)
-    else {
-      return
-    }
-    throw .vocabularyMismatch(adapter: adapter.path, tensor: tensor, expected: site.outputs, found: tokens)
-  }
-
-  private func expect(
+  func expect(
     _ matrix: WeightMatrix, rows: Int, columns: Int, _ tensor: String, _ role: String,
     isEmbedding: Bool = false
   ) throws(AdapterError) {

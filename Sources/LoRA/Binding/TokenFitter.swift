@@ -1,27 +1,24 @@
-import GGUF
 import Kernels
 import Transformer
 
 /// Compares the tokens that an adapter lists with a model's vocabulary: which are new, and whether each has its rows.
 struct TokenFitter {
   private let adapter: Adapter
-  private let vocabularySize: Int
-  private let texts: [String]
-  private let types: [Int]
+  private let vocabulary: ModelVocabulary
   /// Ids behind the model's whose rows the adapter brings, for the embedding and for the output.
   private var embedded: Set<Int> = []
   private var output: Set<Int> = []
   /// One more than the last id that any matrix of the adapter has a row for.
   private var end: Int
 
-  init(_ adapter: Adapter, _ decoder: Decoder) {
+  init(_ adapter: Adapter, _ vocabulary: ModelVocabulary) {
     self.adapter = adapter
-    vocabularySize = decoder.hyperparameters.vocabularySize
-    end = vocabularySize
-    let isListed = !adapter.addedTokens.isEmpty
-    texts = isListed ? (try? decoder.file.metadata.strings("tokenizer.ggml.tokens")) ?? [] : []
-    types = isListed ? (try? decoder.file.metadata.ints("tokenizer.ggml.token_type")) ?? [] : []
+    self.vocabulary = vocabulary
+    end = vocabulary.size
   }
+
+  private var vocabularySize: Int { vocabulary.size }
+  private var texts: [String] { vocabulary.texts }
 
   /// Counts the rows that a fitted change brings for ids behind the model's.
   mutating func count(_ change: FittedChange, at site: Site) {
@@ -67,8 +64,8 @@ struct TokenFitter {
 
   private func newTokens() throws(AdapterError) -> [AddedToken] {
     var new: [AddedToken] = []
-    for token in adapter.addedTokens where !isKnown(token) {
-      if token.id < texts.count, !isPlaceholder(token.id) {
+    for token in adapter.addedTokens where !vocabulary.has(token) {
+      if token.id < texts.count, !vocabulary.isPlaceholder(token.id) {
         throw .tokenCollision(
           adapter: adapter.path, id: token.id, text: token.text, existing: texts[token.id])
       }
@@ -77,23 +74,11 @@ struct TokenFitter {
     if new.isEmpty { return [] }
     let ids = Dictionary(new.map { ($0.text, $0.id) }) { first, _ in first }
     for (id, text) in texts.enumerated() {
-      if let added = ids[text], added != id, !isPlaceholder(id) {
+      if let added = ids[text], added != id, !vocabulary.isPlaceholder(id) {
         throw .tokenCollision(
           adapter: adapter.path, id: added, text: text, existing: "'\(text)' as token \(id)")
       }
     }
     return new
-  }
-
-  /// Does the model have the token? Its file may write a space as SentencePiece does.
-  private func isKnown(_ token: AddedToken) -> Bool {
-    guard token.id < texts.count else { return false }
-    func plain(_ text: String) -> [Unicode.Scalar] { text.unicodeScalars.map { $0 == "\u{2581}" ? " " : $0 } }
-    return plain(texts[token.id]) == plain(token.text)
-  }
-
-  /// Converters fill up a vocabulary to the rows of the matrices: type 5, "unused", and such a text.
-  private func isPlaceholder(_ id: Int) -> Bool {
-    (id < types.count && types[id] == 5) || texts[id] == "[PAD\(id)]"
   }
 }

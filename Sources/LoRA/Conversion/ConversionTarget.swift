@@ -42,9 +42,13 @@ package struct ConversionTarget: Sendable {
     decoder.map { AdapterBinding.problems(adapter, $0) } ?? []
   }
 
-  /// The tokens that the model lacks; all that the adapter lists where the model is not there.
+  /// The tokens that the model lacks; all that the adapter lists where the model is not there, or where only the list
+  /// explains why its matrices are shorter than the model's.
   func addedTokens(of adapter: Adapter) -> [AddedToken] {
-    decoder.map { AdapterFitter(adapter, $0, BindingCache()).fit().tokens } ?? adapter.addedTokens
+    guard let decoder, !adapter.addedTokens.isEmpty else { return adapter.addedTokens }
+    let fitter = AdapterFitter(adapter, decoder, BindingCache())
+    let new = fitter.fit().tokens
+    return new.isEmpty && fitter.hasOtherHeights ? adapter.addedTokens : new
   }
 
   /// Of a matrix that training saw: the rows that the model lacks.
