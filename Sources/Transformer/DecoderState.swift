@@ -25,6 +25,9 @@ package final class DecoderState {
   let selectedNormed: Matrix
   /// `[wanted row][vocabulary]`
   package let logits: Matrix
+  /// Kept from pass to pass, so that extending logits allocates nothing.
+  var extensionParts: [LinearPart] = []
+  var extensionRuns: [DeltaRun] = []
 
   /// - Parameter vocabularySize: of the widest adapter set among the wanted rows (`Decoder.vocabularySize(with:)`); nil: the
   ///   model's.

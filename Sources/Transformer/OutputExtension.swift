@@ -20,20 +20,24 @@ extension DecoderState {
   func extendLogits(from vocabularySize: Int, _ rows: BatchRows) {
     guard logits.columns > vocabularySize else { return }
     logits.fill(columns: vocabularySize..<logits.columns, rows: rows.count, with: -.infinity)
-    var parts: [LinearPart] = []
-    var runs: [DeltaRun] = []
+    defer {
+      extensionParts.removeAll(keepingCapacity: true)
+      extensionRuns.removeAll(keepingCapacity: true)
+    }
     var first = 0
     for run in rows.adapterRuns {
       if let own = run.adapters?.outputExtension {
-        let place = runs.count
-        runs.append(DeltaRun(first: first, count: run.count, deltas: own.deltas))
-        parts.append(
+        let place = extensionRuns.count
+        extensionRuns.append(DeltaRun(first: first, count: run.count, deltas: own.deltas))
+        extensionParts.append(
           LinearPart(
             operand: own.operand, output: logits, column: vocabularySize, rows: first..<first + run.count,
             runs: place..<place + 1))
       }
       first += run.count
     }
-    apply(parts, selectedNormed, rows: rows.count, width: BatchWidth(tokens: rows.count), runs: runs)
+    apply(
+      extensionParts, selectedNormed, rows: rows.count, width: BatchWidth(tokens: rows.count),
+      runs: extensionRuns)
   }
 }

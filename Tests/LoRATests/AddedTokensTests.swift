@@ -414,6 +414,38 @@ import Transformer
     #expect(try difference(expected, merged.logits(tokens)) < Tolerance.floats)
   }
 
+  /// The keys of a converted adapter, wrong.
+  @Test func wrongKeysAreRefused() throws {
+    func read(_ ids: [UInt32], _ texts: [String]?, _ specials: [Bool]?) throws -> [AddedToken] {
+      let run = try DecoderRun(.llama, .reference)
+      var draft = run.adapter(where: { $0.tensor == "blk.0.attn_q.weight" })
+      draft["mullama.adapter.tokens.ids"] = .array(.uint32(ids))
+      draft["mullama.adapter.tokens.texts"] = texts.map { .array(.string($0)) }
+      draft["mullama.adapter.tokens.special"] = specials.map { .array(.bool($0)) }
+      return try draft.adapter().addedTokens
+    }
+    #expect(try read([5, 9], ["a", "b"], [true, false]).map(\.id) == [5, 9])
+    for (ids, texts, specials) in [
+      ([5, 9], nil, [true, false]), ([5, 9], ["a", "b"], nil), ([5, 9], ["a"], [true, false]),
+      ([5], [""], [true]), ([1 << 24], ["a"], [true]), ([.max], ["a"], [true]),
+    ] as [([UInt32], [String]?, [Bool]?)] {
+      #expect {
+        try read(ids, texts, specials)
+      } throws: { error in
+        if case AdapterError.invalidSetting(_, _, _, _) = error { true } else { false }
+      }
+    }
+    for (ids, texts) in [([9, 5], ["a", "b"]), ([5, 5], ["a", "b"]), ([5, 9], ["a", "a"])]
+      as [([UInt32], [String])]
+    {
+      #expect {
+        try read(ids, texts, [true, true])
+      } throws: { error in
+        if case AdapterError.contradiction(_, _) = error { true } else { false }
+      }
+    }
+  }
+
   @Test func magnitudesAndBiasesAreRefused() throws {
     for key in ["use_dora", "lora_bias"] {
       let found = try problem { draft in

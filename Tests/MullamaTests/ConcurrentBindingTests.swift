@@ -4,7 +4,9 @@ import TestSupport
 import Testing
 
 /// Binding takes seconds on a large model. Meanwhile everybody else goes on, and what they do is respected.
-@Suite struct ConcurrentBindingTests {
+///
+/// A binding under a lock would make these wait for ever; the limit makes that a failure.
+@Suite(.timeLimit(.minutes(10))) struct ConcurrentBindingTests {
   private let model: Model
   private let manager: LoRAManager
   private let binder: GatedBinder

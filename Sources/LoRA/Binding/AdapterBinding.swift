@@ -37,6 +37,11 @@ package struct AdapterBinding: AdapterBinder {
     AdapterFitter(adapter, decoder, cache).fit().problems
   }
 
+  /// The tokens of an adapter that the model lacks, ascending by id.
+  package func addedTokens(_ adapter: Adapter) -> [AddedToken] {
+    AdapterFitter(adapter, decoder, cache).fit().tokens
+  }
+
   /// Binds adapters to a model as one set; nil where nothing is left to add (all scales 0), so that scale 0 *is* the
   /// base model. The order of `entries` does not matter: the same adapters and scales make the same set.
   ///
