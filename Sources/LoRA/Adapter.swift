@@ -1,4 +1,5 @@
 import Kernels
+import Transformer
 
 /// A LoRA adapter as it was read: an immutable list of changes to tensors of some base model.
 ///
@@ -26,6 +27,10 @@ package final class Adapter: Sendable {
   package let baseModel: String?
   /// aLoRA: the tokens from which on it acts; nil: it always does.
   package let invocationTokens: [Int32]?
+  /// Tokens that its tokenizer lists beside the trained vocabulary, ascending by id: those of the base too.
+  package let addedTokens: [AddedToken]
+  /// Whole matrices as training saw them, by tensor, where they may have rows that the model lacks. They are no changes.
+  let trainedOn: [String: WeightMatrix]
   package let changes: [Change]
   /// Made of everything that has an effect: equal hashes mean equal effect.
   package let contentHash: ContentHash
@@ -33,7 +38,8 @@ package final class Adapter: Sendable {
   /// - Throws: `noTensors`, `notFinite` naming the change: every value is looked at once.
   package init(
     path: String, name: String, naming: Naming, alpha: Float?, taskName: String? = nil,
-    promptPrefix: String? = nil, baseModel: String? = nil, invocationTokens: [Int32]? = nil, changes: [Change]
+    promptPrefix: String? = nil, baseModel: String? = nil, invocationTokens: [Int32]? = nil,
+    addedTokens: [AddedToken] = [], trainedOn: [String: WeightMatrix] = [:], changes: [Change]
   ) throws(AdapterError) {
     guard !changes.isEmpty else { throw .noTensors(file: path) }
     self.path = path
@@ -44,6 +50,8 @@ package final class Adapter: Sendable {
     self.promptPrefix = promptPrefix
     self.baseModel = baseModel
     self.invocationTokens = invocationTokens
+    self.addedTokens = addedTokens
+    self.trainedOn = trainedOn
     self.changes = changes
     var hash = ContentHash()
     if case .gguf(let architecture) = naming { hash.add(architecture) }
@@ -60,6 +68,15 @@ package final class Adapter: Sendable {
         hash.add(UInt64(matrix.columns))
         matrix.withBytes { hash.add($0) }
       }
+    }
+    for token in addedTokens {
+      hash.add(token.text)
+      hash.add(UInt64(token.id) << 1 | (token.isSpecial ? 1 : 0))
+    }
+    for (tensor, matrix) in trainedOn.sorted(by: { $0.key < $1.key }) {
+      hash.add(tensor)
+      hash.add(UInt64(matrix.rows))
+      matrix.withBytes { hash.add($0) }
     }
     contentHash = hash
   }

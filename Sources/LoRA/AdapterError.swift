@@ -34,6 +34,16 @@ public enum AdapterError: Error, Equatable, Sendable {
   /// The adapter has rows for `found` tokens, the model for `expected`.
   case vocabularyMismatch(adapter: String, tensor: String, expected: Int, found: Int)
 
+  // Added tokens
+  /// The model has another token of this id or this text.
+  case tokenCollision(adapter: String, id: Int, text: String, existing: String)
+  /// A token behind the model's `rows` has no row in an embedding or output matrix.
+  case missingTokenRow(adapter: String, tensor: String, id: Int, rows: Int)
+  /// An id between added tokens has no text.
+  case tokenHole(adapter: String, id: Int)
+  /// Two adapters add different tokens.
+  case tokenConflict(id: Int, first: String, second: String)
+
   // Several adapters together
   /// Two adapters bring their own version of one tensor.
   case conflict(tensor: String, first: String, second: String)
@@ -114,9 +124,20 @@ extension AdapterError: CustomStringConvertible {
     case .vocabularyMismatch(let adapter, let tensor, let expected, let found):
       found > expected
         ? "\(adapter): '\(tensor)' has \(found) tokens but the model has \(expected): the adapter was trained with "
-          + "\(found - expected) added tokens, which this model file does not have; convert a base model resized to them"
+          + "\(found - expected) added tokens, and nothing says what they are; put its tokenizer files beside it"
         : "\(adapter): '\(tensor)' has only \(found) of the model's \(expected) tokens: the adapter was made for "
           + "another base model"
+    case .tokenCollision(let adapter, let id, let text, let existing):
+      "\(adapter): it adds the token '\(text)' as \(id), but the model has \(existing); the adapter was made for "
+        + "another base model"
+    case .missingTokenRow(let adapter, let tensor, let id, let rows):
+      "\(adapter): token \(id) is behind the model's \(rows), and the adapter has no row for it in '\(tensor)'; save "
+        + "embedding and output with the adapter (save_embedding_layers=True)"
+    case .tokenHole(let adapter, let id):
+      "\(adapter): token \(id) has a row but no text, though there are tokens behind it; its tokenizer files are of "
+        + "another training"
+    case .tokenConflict(let id, let first, let second):
+      "\(first) and \(second) add different tokens as \(id); apply one of them at a time"
     case .conflict(let tensor, let first, let second):
       "\(first) and \(second) each bring their own '\(tensor)'; apply one of them at a time"
     case .severalActivated(let first, let second):

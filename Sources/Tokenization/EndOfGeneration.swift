@@ -1,7 +1,7 @@
 /// Tokens that end a model's answer by convention, whatever ids the file names.
 enum EndOfGeneration {
   /// The texts under which models are known to end a turn, a message or a document.
-  private static let texts: Set<String> = [
+  static let texts: Set<String> = [
     "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|endoftext|>", "<|end|>", "<end_of_turn>",
     "<end_of_utterance>", "<|return|>", "<|call|>", "<EOT>", "[EOT]", "[EOS]", "<eos>", "</s>",
     "<｜end▁of▁sentence｜>",

@@ -40,9 +40,8 @@ public struct StreamingDecoder: Sendable {
 
   /// The bytes that a token adds to the text.
   mutating func nextPiece(_ id: Int32) -> ArraySlice<UInt8> {
-    guard id >= 0, Int(id) < tokenizer.vocabularyCount else { return [] }
-    let piece = tokenizer.table.bytes(of: Int(id))
-    switch tokenizer.types[Int(id)] {
+    guard let (piece, type) = tokenizer.piece(of: id) else { return [] }
+    switch type {
     case .control, .unknown:
       return skipSpecial ? [] : piece
     case .undefined, .normal, .userDefined, .unused, .byte:

@@ -14,7 +14,13 @@ extension Tokenizer {
 
   /// What a token stands for: any bytes, not always whole characters. Empty for an id outside the vocabulary.
   public func bytes(of id: Int32) -> [UInt8] {
-    guard id >= 0, Int(id) < vocabularyCount else { return [] }
-    return Array(table.bytes(of: Int(id)))
+    piece(of: id).map { Array($0.bytes) } ?? []
+  }
+
+  /// A token's bytes and type; nil: it has none.
+  func piece(of id: Int32) -> (bytes: ArraySlice<UInt8>, type: Vocabulary.TokenType)? {
+    if !added.isEmpty, let own = added[id] { return (own.bytes[...], own.type) }
+    guard id >= 0, Int(id) < table.count else { return nil }
+    return (table.bytes(of: Int(id)), types[Int(id)])
   }
 }

@@ -42,7 +42,7 @@ extension Tokenizer {
 
   /// Phi-3's `rstrip`, which `<unk>`, `<s>` and `<|endoftext|>` have not.
   private func endOfTakenWhitespace(_ text: Span<UInt8>, behind id: Int, from start: Int) -> Int {
-    let token = String(decoding: table.bytes(of: id), as: UTF8.self)
+    let token = String(decoding: bytes(of: Int32(id)), as: UTF8.self)
     guard !["<unk>", "<s>", "<|endoftext|>"].contains(token) else { return start }
     var position = start
     while position < text.count, CharacterClass(ascii: text[position]).meets(.whitespace) { position += 1 }

@@ -35,6 +35,8 @@ public final class Tokenizer: Sendable {
   let specialsTakeWhitespace: Bool
   let table: TokenTable
   let types: [Vocabulary.TokenType]
+  /// Tokens that the vocabulary of the file does not have, or has only a placeholder for.
+  let added: [Int32: AddedPiece]
 
   /// The largest number of tokens that is accepted; the largest known vocabulary has 262 144.
   static let countLimit = 1 << 24
@@ -89,6 +91,7 @@ public final class Tokenizer: Sendable {
     self.table = table
     self.specials = specials
     self.types = types
+    added = [:]
     specialsTakeWhitespace = vocabulary.specialsTakeWhitespace
     addsSpacePrefix = vocabulary.model == .llama && vocabulary.addsSpacePrefix ?? true
 
@@ -107,10 +110,29 @@ public final class Tokenizer: Sendable {
     addsEOS = eos != nil && vocabulary.addsEOS ?? false
   }
 
-  /// Whether a token steers the model and is no text: BOS, EOS, the marks of a chat.
-  public func isControl(_ id: Int32) -> Bool {
-    id >= 0 && Int(id) < vocabularyCount && types[Int(id)] == .control
+  /// `base` with more tokens; see `adding`.
+  init(_ base: Tokenizer, specials: SpecialTokens, added: [Int32: AddedPiece], ending: [Int32]) {
+    vocabularyCount = max(base.vocabularyCount, added.keys.max().map { Int($0) + 1 } ?? 0)
+    bos = base.bos
+    eos = base.eos
+    endOfTurn = base.endOfTurn
+    endOfMessage = base.endOfMessage
+    unknown = base.unknown
+    padding = base.padding
+    endOfGeneration = base.endOfGeneration.union(ending)
+    addsBOS = base.addsBOS
+    addsEOS = base.addsEOS
+    addsSpacePrefix = base.addsSpacePrefix
+    model = base.model
+    self.specials = specials
+    specialsTakeWhitespace = base.specialsTakeWhitespace
+    table = base.table
+    types = base.types
+    self.added = added
   }
+
+  /// Whether a token steers the model and is no text: BOS, EOS, the marks of a chat.
+  public func isControl(_ id: Int32) -> Bool { piece(of: id)?.type == .control }
 
   public func isEndOfGeneration(_ id: Int32) -> Bool {
     endOfGeneration.contains(id)

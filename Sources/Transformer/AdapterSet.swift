@@ -40,11 +40,27 @@ package final class AdapterSet: Sendable, Identifiable {
   package let norms: [Int: Matrix]
   /// nil: the set acts from the first token on.
   package let activation: Activation?
+  /// Tokens that the model has no text for, ascending by id.
+  package let addedTokens: [AddedToken]
+  /// nil: all ids are within the model's matrices.
+  package let outputExtension: OutputExtension?
 
-  package init(id: String, deltas: DeltaSet, norms: [Int: Matrix] = [:], activation: Activation? = nil) {
+  package init(
+    id: String, deltas: DeltaSet, norms: [Int: Matrix] = [:], activation: Activation? = nil,
+    addedTokens: [AddedToken] = [], outputExtension: OutputExtension? = nil
+  ) {
     self.id = id
     self.deltas = deltas
     self.norms = norms
     self.activation = activation
+    self.addedTokens = addedTokens
+    self.outputExtension = outputExtension
+  }
+}
+
+extension Decoder {
+  /// Ids that a set knows, and logits that it yields.
+  package func vocabularySize(with adapters: AdapterSet?) -> Int {
+    hyperparameters.vocabularySize + (adapters?.outputExtension?.count ?? 0)
   }
 }

@@ -8,10 +8,17 @@ extension Decoder {
   package func forward(_ batch: Batch, _ s: DecoderState) throws(ModelError) {
     let h = hyperparameters
     precondition(batch.count <= s.maximumTokens && batch.wanted.count <= s.maximumLogits)
-    for token in batch.tokens where token < 0 || Int(token) >= h.vocabularySize {
-      throw .tokenOutOfRange(token: Int(token), vocabulary: h.vocabularySize)
+    for part in batch.parts {
+      let count = vocabularySize(with: part.adapters)
+      for token in batch.tokens[part.firstRow..<part.firstRow + part.count]
+      where token < 0 || Int(token) >= count {
+        throw .tokenOutOfRange(token: Int(token), vocabulary: count)
+      }
     }
     let rows = batch.rows
+    for run in batch.wantedRows.adapterRuns {
+      precondition(vocabularySize(with: run.adapters) <= s.logits.columns)
+    }
     embed(batch, s)
     locate(batch, s)
     for (index, layer) in weights.layers.enumerated() {
@@ -23,6 +30,7 @@ extension Decoder {
     for (i, row) in batch.wanted.enumerated() { s.selected.copyRow(row, of: s.hidden, to: i) }
     s.apply(weights.outputNorm, s.selected, into: s.selectedNormed, batch.wantedRows, epsilon: h.rmsEpsilon)
     s.apply(weights.output, s.selectedNormed, into: s.logits, batch.wantedRows)
+    s.extendLogits(from: h.vocabularySize, batch.wantedRows)
   }
 
   /// `hidden = embedding[token]`

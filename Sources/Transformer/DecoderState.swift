@@ -29,8 +29,13 @@ package final class DecoderState {
   let selectedNormed: Matrix
   /// `[wanted row][vocabulary]`
   package let logits: Matrix
+  /// Kept from pass to pass, so that extending logits allocates nothing.
+  var extensionParts: [LinearPart] = []
+  var extensionRuns: [DeltaRun] = []
 
-  package init(_ decoder: Decoder, maximumTokens: Int, maximumLogits: Int) {
+  /// - Parameter vocabularySize: of the widest adapter set among the wanted rows (`Decoder.vocabularySize(with:)`); nil: the
+  ///   model's.
+  package init(_ decoder: Decoder, maximumTokens: Int, maximumLogits: Int, vocabularySize: Int? = nil) {
     let h = decoder.hyperparameters
     self.maximumTokens = maximumTokens
     self.maximumLogits = maximumLogits
@@ -56,6 +61,6 @@ package final class DecoderState {
     angles = Matrix(rows: maximumTokens, columns: decoder.rotary.dimensions)
     selected = Matrix(rows: maximumLogits, columns: h.embeddingLength)
     selectedNormed = Matrix(rows: maximumLogits, columns: h.embeddingLength)
-    logits = Matrix(rows: maximumLogits, columns: h.vocabularySize)
+    logits = Matrix(rows: maximumLogits, columns: max(h.vocabularySize, vocabularySize ?? 0))
   }
 }

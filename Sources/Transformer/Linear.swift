@@ -10,6 +10,7 @@ package struct Linear: Sendable {
 }
 
 extension DecoderState {
+  /// `output` may have more columns than the matrix rows; those behind stay as they are.
   func apply(_ linear: Linear, _ input: Matrix, into output: Matrix, _ rows: BatchRows) {
     workspace.linear(input, tokens: rows.count, runs: rows.runs, linear.operand, into: output)
   }

@@ -29,6 +29,26 @@ import Transformer
     #expect(cache.byteCount == filled)
   }
 
+  /// What was computed for an adapter serves any other of the same content, and no other scale or content.
+  @Test func isFoundByContent() throws {
+    let run = try DecoderRun(.llama, .reference)
+    let cache = BindingCache()
+    let binding = AdapterBinding(run.decoder, cache: cache)
+    func bind(seed: UInt64, scale: Float) throws -> Int {
+      let before = cache.computedCount
+      let adapter = try PEFTMergedTests.draft(.magnitudes, run.decoder, seed: seed).adapter()
+      _ = try binding.bind([.init(adapter, scale: scale)])
+      return cache.computedCount - before
+    }
+    let layers = run.decoder.hyperparameters.layerCount
+    // Norms of seven matrices a layer, and B of q and k in the model's order.
+    #expect(try bind(seed: 1, scale: 1) == 9 * layers)
+    #expect(try bind(seed: 1, scale: 1) == 0)
+    #expect(try bind(seed: 1, scale: 0.5) == 7 * layers)
+    #expect(try bind(seed: 2, scale: 1) == 9 * layers)
+    #expect(try bind(seed: 1, scale: 1) == 0)
+  }
+
   @Test func isBounded() throws {
     let run = try DecoderRun(.llama, .reference)
     let limit = 10_000

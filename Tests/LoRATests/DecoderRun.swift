@@ -31,7 +31,9 @@ struct DecoderRun {
   /// tokens act from its last occurrence on.
   func logits(_ tokens: [Int], _ adapters: AdapterSet? = nil, batch size: Int? = nil) throws -> [[Float]] {
     let size = size ?? tokens.count
-    let state = DecoderState(decoder, maximumTokens: size, maximumLogits: size)
+    let state = DecoderState(
+      decoder, maximumTokens: size, maximumLogits: size,
+      vocabularySize: decoder.vocabularySize(with: adapters))
     let sequence = decoder.makeSequence(capacity: tokens.count)
     let start = adapters?.activation?.start(in: tokens.map { Int32($0) })
     var rows: [[Float]] = []

@@ -52,6 +52,50 @@ import Testing
     }
   }
 
+  /// `check` names what an adapter adds to the vocabulary; `logits` is as wide as it makes it.
+  @Test func addedTokensAreNamed() throws {
+    try withTemporaryDirectory { folder in
+      let name = "base_model.model.%.weight"
+      var weights = SafeTensorsDraft()
+      for module in ["model.embed_tokens", "lm_head"] {
+        weights.put(
+          name.replacingOccurrences(of: "%", with: module), [321, 64], .init(repeating: 0.25, count: 321 * 64)
+        )
+      }
+      for (file, bytes) in [
+        ("adapter_config.json", Data("{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8}".utf8)),
+        ("added_tokens.json", Data("{\"mytoken\": 320}".utf8)),
+        ("adapter_model.safetensors", Data(weights.bytes())),
+      ] { try bytes.write(to: folder.appendingPathComponent(file)) }
+      let check = try CommandLineRun(["adapter", "check", folder.path, "--base", model])
+      #expect(check.status == 0 && check.output.contains("it adds 1 token: mytoken"))
+      let json = try CommandLineRun(["adapter", "check", folder.path, "--base", model, "--json"]).json()
+      #expect(json["added_tokens"] as? [String] == ["mytoken"])
+      #expect(try logits(model, ["--lora", folder.path], folder).count == 5 * 321)
+      #expect(try logits(model, [], folder).count == 5 * 320)
+      let merge = try CommandLineRun([
+        "adapter", "merge", model, folder.path, "-o", folder.appendingPathComponent("m.gguf").path,
+      ])
+      #expect(merge.status != 0 && merge.errors.contains("it adds tokens"))
+    }
+  }
+
+  /// `inspect` takes a PEFT folder or its weights, and shows what `adapter inspect` shows.
+  @Test(arguments: ["", "/adapter_model.safetensors"]) func inspectTakesAFolder(_ file: String) throws {
+    let path = peft("dora") + file
+    for arguments in [[], ["--json"]] {
+      let own = try CommandLineRun(["inspect", path] + arguments)
+      let other = try CommandLineRun(["adapter", "inspect", path] + arguments)
+      #expect(own.status == 0 && own.errors.isEmpty)
+      #expect(own.output == other.output)
+    }
+    let json = try CommandLineRun(["inspect", path, "--json"]).json()
+    #expect(json["format"] as? String == "peft")
+    #expect((json["kinds"] as? [String])?.contains("DoRA") == true)
+    let folder = try CommandLineRun(["inspect", Fixtures.path("llama")])
+    #expect(folder.status != 0 && folder.errors.contains("adapter_config.json is missing"))
+  }
+
   /// A prefix is shown, and used only if asked for.
   @Test func promptPrefixes() throws {
     try withTemporaryDirectory { folder in

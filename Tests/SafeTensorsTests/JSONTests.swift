@@ -32,6 +32,22 @@ import Testing
     #expect(throws: JSONError.self) { try parse(text) }
   }
 
+  /// A member is found without the rest being taken apart.
+  @Test func members() throws {
+    func member(_ text: String) throws(JSONError) -> JSON? { try JSON.member("k", of: Array(text.utf8)) }
+    #expect(
+      try member(#" { "k" : [1, {"k": 2}] , "#) == .array([.number("1"), .object(["k"], [.number("2")])]))
+    #expect(try member(#"{"a": {"k": 1}, "b": "k\": \"{", "c": [["]"], -1.5], "k":true}"#) == .bool(true))
+    #expect(try member(#"{"a": 1, "k": "x"}"#) == .string("x"))
+    #expect(try member("{}") == nil)
+    #expect(try member(#"{"a": "k", "kk": 1}"#) == nil)
+    for wrong in [
+      "", "[1]", "{", #"{"a""#, #"{"a": "#, #"{"a": [1}"#, #"{"a": 1 "k": 2}"#, #"{"k": [1,,2]}"#, "{k: 1}",
+    ] {
+      #expect(throws: JSONError.self, "\(wrong)") { try member(wrong) }
+    }
+  }
+
   @Test func invalidUTF8() {
     #expect(throws: JSONError.self) { try JSON.parse([0x22, 0xFF, 0x22]) }
     #expect(throws: JSONError.self) { try JSON.parse([0x22, 0xC0, 0x80, 0x22]) }

@@ -74,7 +74,8 @@ package final class AdaptedMatrix {
     if let own = delta?.rows, let index = own.index(of: row) {
       line.update(from: own.values.row(index), count: weight.columns)
     } else {
-      (delta?.replacement ?? weight).dequantizeRow(row, into: line)
+      let replacement = delta?.replacement.flatMap { row < $0.rows ? $0 : nil }
+      (replacement ?? weight).dequantizeRow(row, into: line)
     }
     guard let delta else { return }
     if let gain = delta.gain {
@@ -82,7 +83,10 @@ package final class AdaptedMatrix {
     }
     let own = factors.row(worker)
     for (segment, right) in zip(delta.segments, right) {
-      (isEmbedding ? segment.a : segment.b).dequantizeRow(row, into: own)
+      let factor = isEmbedding ? segment.a : segment.b
+      // Of an embedding a factor may be shorter (see `Workspace.embed`).
+      if row >= factor.rows { continue }
+      factor.dequantizeRow(row, into: own)
       let scale = segment.scale * (segment.gain.map { $0.pointer[row] } ?? 1)
       for k in 0..<right.rows {
         compute.table.addScaled(right.row(k), scale * own[k], weight.columns, line)

@@ -30,6 +30,7 @@ package final class LowRankDelta: Sendable {
   package let gain: Matrix?
   /// Added to the output, `1 × outputs`.
   package let bias: Matrix?
+  /// Stands for the matrix's first rows, usually all of them.
   package let replacement: WeightMatrix?
   package let rows: RowReplacement?
   /// Ranks of all segments together.

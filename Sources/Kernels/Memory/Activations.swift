@@ -24,7 +24,7 @@ package enum BatchWidth: Sendable {
   static let fewRows = 8
 
   /// `rowsPerToken`: the experts of a token.
-  init(tokens: Int, rowsPerToken: Int = 1) {
+  package init(tokens: Int, rowsPerToken: Int = 1) {
     self = tokens == 1 ? .one : tokens * rowsPerToken <= Self.fewRows ? .few : .many
   }
 }

@@ -49,5 +49,11 @@ package final class Matrix: @unchecked Sendable {
     row(target).update(from: other.row(source), count: columns)
   }
 
+  /// Gives some columns of the first rows a value.
+  package func fill(columns range: Range<Int>, rows count: Int, with value: Float) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= columns && count <= rows)
+    for row in 0..<count { (self.row(row) + range.lowerBound).update(repeating: value, count: range.count) }
+  }
+
   package var byteCount: Int { memory.byteCount }
 }

@@ -17,14 +17,19 @@ package struct LinearOperand: Sendable {
 package struct LinearPart: Sendable {
   package let operand: LinearOperand
   package let output: Matrix
+  /// Where in a row of `output` the results begin.
+  package let column: Int
   /// Rows of the input, and of `output`.
   package let rows: Range<Int>
   /// The batch's runs that lie within `rows`; none crosses their border.
   package let runs: Range<Int>
 
-  package init(operand: LinearOperand, output: Matrix, rows: Range<Int>, runs: Range<Int>) {
+  package init(
+    operand: LinearOperand, output: Matrix, column: Int = 0, rows: Range<Int>, runs: Range<Int>
+  ) {
     self.operand = operand
     self.output = output
+    self.column = column
     self.rows = rows
     self.runs = runs
   }

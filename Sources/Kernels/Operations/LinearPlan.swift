@@ -15,8 +15,8 @@ final class LinearPlan {
     let firstTile: Int
     /// Its deltas, in the order of the batch's rows.
     let deltas: Range<Int>
-    /// Does any row use the base matrix itself?
-    let usesBase: Bool
+    /// The first row of the base matrix that any of the tokens uses; behind the last one if its rows are all replaced.
+    let firstBaseRow: Int
   }
 
   /// What one run of rows adds at a slot.
@@ -80,7 +80,8 @@ final class LinearPlan {
 
   /// Adds a matrix that some rows of the input read, with the deltas of their runs.
   func add(
-    _ operand: LinearOperand, into output: Matrix, rows tokenRange: Range<Int>, runs: ArraySlice<DeltaRun>,
+    _ operand: LinearOperand, into output: Matrix, column: Int, rows tokenRange: Range<Int>,
+    runs: ArraySlice<DeltaRun>,
     threads: Int, width: BatchWidth, _ table: KernelTable
   ) {
     let tokens = tokenRange.count
@@ -89,22 +90,27 @@ final class LinearPlan {
     let weight = WeightTile(operand.weight, first: 0, rows: operand.weight.rows)
     let firstDelta = deltas.count
     var widest = 0
-    var baseRows = tokens
+    var baseTokens = tokens
+    var firstBaseRow = weight.rows
     for run in runs where run.count > 0 {
       guard let delta = run.delta(at: operand.site) else { continue }
-      if delta.replacement != nil { baseRows -= run.count }
+      if let replacement = delta.replacement {
+        baseTokens -= run.count
+        firstBaseRow = min(firstBaseRow, replacement.rows)
+      }
       add(delta, run, width, table)
       widest = max(widest, delta.totalRank)
     }
     nextColumn += widest
     hiddenColumns = max(hiddenColumns, nextColumn)
-    if baseRows > 0 { forms.formUnion(table.forms(weight.type, width)) }
+    if baseTokens > 0 { firstBaseRow = 0 }
+    if firstBaseRow < weight.rows { forms.formUnion(table.forms(weight.type, width)) }
     let rows = Self.tileRows(weight, tokens: tokens, threads: threads, table)
     slots.append(
       Slot(
-        weight: weight, bias: operand.bias?.pointer, output: output.pointer, stride: output.columns,
+        weight: weight, bias: operand.bias?.pointer, output: output.pointer + column, stride: output.columns,
         firstToken: tokenRange.lowerBound, tokens: tokens, tileRows: rows,
-        firstTile: tileCount, deltas: firstDelta..<deltas.count, usesBase: baseRows > 0))
+        firstTile: tileCount, deltas: firstDelta..<deltas.count, firstBaseRow: firstBaseRow))
     tileCount += (weight.rows + rows - 1) / rows
   }
 

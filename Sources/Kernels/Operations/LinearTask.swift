@@ -55,7 +55,9 @@ final class LinearTask: PoolTask {
 
   func add(_ part: LinearPart, threads: Int) {
     let operand = part.operand, output = part.output, rows = part.rows
-    precondition(operand.weight.columns == input?.columns && output.columns == operand.weight.rows)
+    precondition(
+      operand.weight.columns == input?.columns && part.column >= 0
+        && part.column + operand.weight.rows <= output.columns)
     precondition(tokens <= output.rows && rows.lowerBound >= 0 && rows.upperBound <= tokens)
     for run in runs[part.runs] {
       precondition(run.first >= rows.lowerBound && run.first + run.count <= rows.upperBound)
@@ -63,7 +65,7 @@ final class LinearTask: PoolTask {
     operands.append(operand)
     outputs.append(output)
     plan.add(
-      operand, into: output, rows: rows, runs: runs[part.runs], threads: threads,
+      operand, into: output, column: part.column, rows: rows, runs: runs[part.runs], threads: threads,
       width: input?.width ?? .many, table)
   }
 
@@ -117,7 +119,7 @@ final class LinearTask: PoolTask {
     }
     // All rows together even if their adapters differ, and even those whose matrix is replaced below: so no row's bits
     // depend on what its neighbours use.
-    if slot.usesBase {
+    if first + rows > slot.firstBaseRow {
       table.multiply(
         slot.weight.slice(first, rows), input.dropping(tokens: slot.firstToken), slot.tokens,
         output + slot.firstToken * slot.stride, slot.stride, work)
@@ -125,9 +127,11 @@ final class LinearTask: PoolTask {
     if !slot.deltas.isEmpty {
       for index in slot.deltas {
         let delta = plan.deltas[index]
-        guard let replacement = delta.replacement else { continue }
+        // A replacement may be shorter than the matrix, whose own rows then follow.
+        guard let replacement = delta.replacement, first < replacement.rows else { continue }
         table.multiply(
-          replacement.slice(first, rows), input.dropping(tokens: delta.firstToken), delta.tokens,
+          replacement.slice(first, min(rows, replacement.rows - first)),
+          input.dropping(tokens: delta.firstToken), delta.tokens,
           output + delta.firstToken * slot.stride, slot.stride, work)
       }
       spinWait { projectionsDone.load(ordering: .acquiring) >= plan.projections.count }

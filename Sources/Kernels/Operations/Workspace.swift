@@ -133,7 +133,8 @@ package final class Workspace {
     if let own = delta?.rows, let index = own.index(of: token) {
       line.update(from: own.values.row(index), count: target.columns)
     } else {
-      (delta?.replacement ?? table).dequantizeRow(token, into: line)
+      let replacement = delta?.replacement.flatMap { token < $0.rows ? $0 : nil }
+      (replacement ?? table).dequantizeRow(token, into: line)
     }
     guard let delta else { return }
     if let gain = delta.gain {
@@ -144,7 +145,9 @@ package final class Workspace {
     for segment in delta.segments {
       // An embedding's `a` is stored with one row of `rank` values a token, so `rank` is its columns.
       let rank = segment.a.columns
-      precondition(token >= 0 && token < segment.a.rows && segment.gain == nil)
+      precondition(token >= 0 && segment.gain == nil)
+      // A token that another adapter of the set has added.
+      if token >= segment.a.rows { continue }
       let a = WeightTile(segment.a, first: token, rows: 1),
         b = WeightTile(segment.b, first: 0, rows: segment.b.rows)
       for first in stride(from: 0, to: rank, by: WorkerScratch.tileFloats) {

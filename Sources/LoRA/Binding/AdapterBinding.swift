@@ -2,7 +2,7 @@ import Kernels
 import Transformer
 
 /// Adapters fitted to one model: every shape checked, every site found, every effective scale computed once.
-package struct AdapterBinding: Sendable {
+package struct AdapterBinding: AdapterBinder {
   /// One adapter and the scale a user asked for.
   package struct Entry: Sendable {
     package let adapter: Adapter
@@ -12,7 +12,16 @@ package struct AdapterBinding: Sendable {
       self.adapter = adapter
       self.scale = scale
     }
+
+    fileprivate var key: String { "\(adapter.contentHash)@\(scale)" }
   }
+
+  /// What the id of a set of these will be; empty where all scales are 0, so that there is no set.
+  package static func id(of entries: [Entry]) -> String {
+    id(entries.filter { $0.scale != 0 }.map(\.key).sorted())
+  }
+
+  private static func id(_ keys: [String]) -> String { keys.joined(separator: "+") }
 
   private let decoder: Decoder
   private let cache: BindingCache
@@ -28,6 +37,11 @@ package struct AdapterBinding: Sendable {
     AdapterFitter(adapter, decoder, cache).fit().problems
   }
 
+  /// The tokens of an adapter that the model lacks, ascending by id.
+  package func addedTokens(_ adapter: Adapter) -> [AddedToken] {
+    AdapterFitter(adapter, decoder, cache).fit().tokens
+  }
+
   /// Binds adapters to a model as one set; nil where nothing is left to add (all scales 0), so that scale 0 *is* the
   /// base model. The order of `entries` does not matter: the same adapters and scales make the same set.
   ///
@@ -37,11 +51,11 @@ package struct AdapterBinding: Sendable {
     var active: [Bound] = []
     for entry in entries {
       guard entry.scale.isFinite else { throw .invalidScale(adapter: entry.adapter.path, scale: entry.scale) }
-      let (changes, problems) = AdapterFitter(entry.adapter, decoder, cache).fit()
+      let (changes, problems, tokens) = AdapterFitter(entry.adapter, decoder, cache).fit()
       if let first = problems.first { throw first }
       if entry.scale != 0 {
         active.append(
-          Bound(key: "\(entry.adapter.contentHash)@\(entry.scale)", entry: entry, changes: changes))
+          Bound(key: entry.key, entry: entry, changes: changes, tokens: tokens))
       }
     }
     active.sort { $0.key < $1.key }
@@ -53,25 +67,33 @@ package struct AdapterBinding: Sendable {
     guard let whole = set, let one = waiting.first, let tokens = one.entry.adapter.invocationTokens else {
       return set
     }
+    let before = try self.set(active.filter { $0.key != one.key })
+    guard decoder.vocabularySize(with: before) == decoder.vocabularySize(with: whole) else {
+      throw .unsupportedTarget(
+        adapter: one.entry.adapter.path, tensor: "output.weight",
+        reason: "an activated adapter cannot have more tokens than the model, which acts before it")
+    }
     return AdapterSet(
       id: whole.id, deltas: whole.deltas, norms: whole.norms,
       activation: AdapterSet.Activation(
         adapter: one.entry.adapter.name, tokens: tokens,
-        before: try self.set(active.filter { $0.key != one.key })))
+        before: before), addedTokens: whole.addedTokens, outputExtension: whole.outputExtension)
   }
 
   private struct Bound {
     let key: String
     let entry: Entry
     let changes: [FittedChange]
+    let tokens: [AddedToken]
   }
 
   private func set(_ entries: [Bound]) throws(AdapterError) -> AdapterSet? {
     var builder = SetBuilder(decoder, cache)
     for bound in entries {
       try builder.add(bound.changes, bound.entry.adapter, scale: bound.entry.scale)
+      try builder.add(bound.tokens, bound.entry.adapter)
     }
-    return builder.set(id: entries.map(\.key).joined(separator: "+"))
+    return builder.set(id: Self.id(entries.map(\.key)))
   }
 
   // MARK: Without a cache

@@ -4,31 +4,34 @@ import Transformer
 /// Fits an adapter's changes to a model: finds each one's site, checks every shape, and brings rows into the order in which
 /// the model's file has them.
 struct AdapterFitter {
-  private let adapter: Adapter
-  private let decoder: Decoder
-  private let cache: BindingCache
-  private let names: ModuleNames
+  let adapter: Adapter
+  let decoder: Decoder
+  let cache: BindingCache
+  let names: ModuleNames
   private let largestRank: Int
+  /// nil: the adapter does not say which tokens it was trained with, so it has as many as the model.
+  let vocabulary: ModelVocabulary?
 
   init(_ adapter: Adapter, _ decoder: Decoder, _ cache: BindingCache) {
     self.adapter = adapter
     self.decoder = decoder
     self.cache = cache
     names = ModuleNames(architecture: decoder.hyperparameters.architecture)
+    vocabulary = adapter.addedTokens.isEmpty ? nil : ModelVocabulary(decoder)
     // A factor's rows are read through scratch memory made for the model's own: longer ones would not fit. No matrix has
     // a greater rank than its inputs, so nothing is lost.
     largestRank = min(1 << 16, decoder.hyperparameters.widestInput)
   }
 
-  /// What fits, and everything that does not, in the order of the adapter's changes.
-  func fit() -> (changes: [FittedChange], problems: [AdapterError]) {
+  /// What fits, and everything that does not, in the order of the adapter's changes; and the tokens that the model lacks.
+  func fit() -> (changes: [FittedChange], problems: [AdapterError], tokens: [AddedToken]) {
     if let architecture = adapter.architecture, architecture != decoder.hyperparameters.architecture {
       return (
         [],
         [
           .wrongArchitecture(
             adapter: adapter.path, expected: decoder.hyperparameters.architecture, found: architecture)
-        ]
+        ], []
       )
     }
     var changes: [FittedChange] = []
@@ -36,7 +39,14 @@ struct AdapterFitter {
     for (index, change) in adapter.changes.enumerated() {
       do throws(AdapterError) { changes += try fit(change, index) } catch { problems.append(error) }
     }
-    return (changes, problems)
+    var tokens: [AddedToken] = []
+    // Rows that are missing because their change does not fit are no news.
+    if problems.isEmpty, let vocabulary {
+      var fitter = TokenFitter(adapter, vocabulary)
+      for change in changes { fitter.count(change, at: decoder.weights.sites[change.site]) }
+      do throws(AdapterError) { tokens = try fitter.tokens() } catch { problems.append(error) }
+    }
+    return (changes, problems, tokens)
   }
 
   private func fit(_ change: Change, _ index: Int) throws(AdapterError) -> [FittedChange] {
@@ -46,6 +56,7 @@ struct AdapterFitter {
     if case .lowRank(let pair) = change {
       let count = site.expert == nil || expert != nil ? nil : sites.count
       return try fit(pair, site, stack: count, index).enumerated().map { .lowRank(site: number + $0, $1) }
+        + addedRows(pair, site, number)
     }
     guard site.expert == nil else {
       throw .unsupportedTarget(
@@ -56,7 +67,7 @@ struct AdapterFitter {
     case .matrix(let tensor, let weight, let tiesOutput):
       guard site.kind != .norm else { throw shapeMismatch(tensor, "weight", [1, site.inputs], weight) }
       try checkVocabulary(site, tensor, tokens: weight.rows, columns: weight.columns)
-      try expect(weight, rows: site.outputs, columns: site.inputs, tensor, "weight")
+      try expect(weight, rows: height(site, weight.rows), columns: site.inputs, tensor, "weight")
       let ordered = reordered(weight, site, index, .weight)
       return [.matrix(site: number, ordered)]
         + (tiesOutput ? tiedOutput(to: site).map { [.matrix(site: $0, ordered)] } ?? [] : [])
@@ -65,7 +76,7 @@ struct AdapterFitter {
         throw .unsupportedTarget(
           adapter: adapter.path, tensor: tensor, reason: "only tokens have trained rows")
       }
-      if let last = rows.last, last >= site.outputs {
+      if let last = rows.last, last >= site.outputs, vocabulary == nil {
         throw .vocabularyMismatch(
           adapter: adapter.path, tensor: tensor, expected: site.outputs, found: last + 1)
       }
@@ -116,7 +127,7 @@ struct AdapterFitter {
   }
 
   /// The output's site, if the model ties it to the embedding.
-  private func tiedOutput(to site: Site) -> Int? {
+  func tiedOutput(to site: Site) -> Int? {
     guard site.kind == .embedding, decoder.isOutputTied else { return nil }
     return decoder.site(named: "output.weight")
   }
@@ -140,7 +151,9 @@ struct AdapterFitter {
     }
     try checkVocabulary(site, pair.tensor, tokens: pair.b.rows, columns: site.inputs)
     try expect(pair.a, rows: pair.rank, columns: site.inputs, pair, "a", stack: stack)
-    try expect(pair.b, rows: site.outputs, columns: pair.rank, pair, "b", stack: stack)
+    let height = height(site, pair.b.rows)
+    try expect(pair.b, rows: height, columns: pair.rank, pair, "b", stack: stack)
+    if height != site.outputs, pair.bias != nil || pair.magnitude != nil { throw unequal(pair) }
     if stack != nil {
       var fitted: [FittedPair] = []
       for (number, expert) in pair.experts.enumerated() {
@@ -154,8 +167,10 @@ struct AdapterFitter {
     }
     let bias = try vector(pair.bias, site.outputs, pair.tensor, "b bias")
     let magnitude = try vector(pair.magnitude, site.outputs, pair.tensor, "magnitude")
+    let b =
+      pair.b.rows < site.outputs ? lengthened(pair.b, site, index) : reordered(pair.b, site, index, .factor)
     let ordered = LowRankPair(
-      tensor: pair.tensor, a: pair.a, b: reordered(pair.b, site, index, .factor), part: pair.part,
+      tensor: pair.tensor, a: pair.a, b: b, part: pair.part,
       scaling: pair.scaling)
     return [
       FittedPair(
@@ -188,22 +203,15 @@ struct AdapterFitter {
     if adapter.naming == .peft {
       try checkVocabulary(site, pair.tensor, tokens: pair.a.rows, columns: site.inputs)
     }
-    try expect(pair.a, rows: site.outputs, columns: pair.rank, pair.tensor, "a", isEmbedding: true)
+    let height = height(site, pair.a.rows)
+    try expect(pair.a, rows: height, columns: pair.rank, pair.tensor, "a", isEmbedding: true)
+    if height != site.outputs, pair.magnitude != nil { throw unequal(pair) }
     try expect(pair.b, rows: site.inputs, columns: pair.rank, pair.tensor, "b", isEmbedding: true)
   }
 
   // MARK: Shapes
 
-  /// A matrix for each token that is right but for their number was made for another vocabulary.
-  private func checkVocabulary(_ site: Site, _ tensor: String, tokens: Int, columns: Int) throws(AdapterError)
-  {
-    guard adapter.naming == .peft, site.kind != .linear, columns == site.inputs, tokens != site.outputs else {
-      return
-    }
-    throw .vocabularyMismatch(adapter: adapter.path, tensor: tensor, expected: site.outputs, found: tokens)
-  }
-
-  private func expect(
+  func expect(
     _ matrix: WeightMatrix, rows: Int, columns: Int, _ tensor: String, _ role: String,
     isEmbedding: Bool = false
   ) throws(AdapterError) {

@@ -23,6 +23,7 @@ package final class BindingCache: Sendable {
     var entries: [Key: (matrix: WeightMatrix, lastUse: Int)] = [:]
     var byteCount = 0
     var uses = 0
+    var made = 0
   }
 
   private let byteLimit: Int
@@ -32,6 +33,9 @@ package final class BindingCache: Sendable {
 
   /// Bytes it holds.
   package var byteCount: Int { state.withLock { $0.byteCount } }
+
+  /// How many matrices had to be computed so far.
+  package var computedCount: Int { state.withLock { $0.made } }
 
   /// The matrix under this key, made if it is not there.
   func matrix(
@@ -47,6 +51,7 @@ package final class BindingCache: Sendable {
     if let found { return found }
     let made = make()
     state.withLock { state in
+      state.made += 1
       guard made.byteCount <= byteLimit, state.entries[key] == nil else { return }
       state.entries[key] = (made, state.uses)
       state.byteCount += made.byteCount

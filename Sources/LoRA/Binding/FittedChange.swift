@@ -8,6 +8,14 @@ enum FittedChange: Sendable {
   case norm(site: Int, Matrix)
   /// The difference from the model's own bias.
   case bias(site: Int, Matrix)
+
+  var site: Int {
+    switch self {
+    case .lowRank(let site, _), .matrix(let site, _), .rows(let site, _, _), .norm(let site, _),
+      .bias(let site, _):
+      site
+    }
+  }
 }
 
 /// A pair at a site.

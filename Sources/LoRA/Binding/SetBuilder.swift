@@ -7,7 +7,7 @@ import Transformer
 /// that replace one thing are in conflict unless they are the same. Of DoRA, each adapter changes the base's own product:
 /// `y = W·x + Σᵢ ((gᵢ - 1) ⊙ W·x + gᵢ ⊙ sᵢ BᵢAᵢ·x)`.
 struct SetBuilder {
-  private struct Place {
+  fileprivate struct Place {
     var segments: [LowRankDelta.Segment] = []
     /// Of the only DoRA adapter here, shared with its segment; of several their sum.
     var gain: Matrix?
@@ -22,12 +22,14 @@ struct SetBuilder {
     }
   }
 
-  private enum Claim { case matrix, rows, bias, norm, magnitude }
+  fileprivate enum Claim { case matrix, rows, bias, norm, magnitude }
 
   private let decoder: Decoder
   private let cache: BindingCache
   private var places: [Place]
   private var norms: [Int: Matrix] = [:]
+  private var tokens: [Int: (token: AddedToken, adapter: Adapter)] = [:]
+  private var tokenIDs: [String: Int] = [:]
 
   init(_ decoder: Decoder, _ cache: BindingCache) {
     self.decoder = decoder
@@ -59,6 +61,21 @@ struct SetBuilder {
         try claim(site, .bias, against: [.bias], adapter)
         addBias(bias.values(row: 0), 1, site)
       }
+    }
+  }
+
+  /// Adds the tokens of an adapter that the model lacks.
+  mutating func add(_ added: [AddedToken], _ adapter: Adapter) throws(AdapterError) {
+    for token in added {
+      if let other = tokens[token.id], other.token.text != token.text {
+        throw .tokenConflict(id: token.id, first: other.adapter.path, second: adapter.path)
+      }
+      if let id = tokenIDs[token.text], id != token.id, let other = tokens[id] {
+        throw .tokenConflict(id: token.id, first: other.adapter.path, second: adapter.path)
+      }
+      let isSpecial = token.isSpecial || tokens[token.id]?.token.isSpecial == true
+      tokens[token.id] = (AddedToken(id: token.id, text: token.text, isSpecial: isSpecial), adapter)
+      tokenIDs[token.text] = token.id
     }
   }
 
@@ -145,8 +162,14 @@ struct SetBuilder {
 
   /// nil: nothing is changed.
   func set(id: String) -> AdapterSet? {
-    if norms.isEmpty, places.allSatisfy(\.isEmpty) { return nil }
-    return AdapterSet(id: id, deltas: DeltaSet(sites: places.map(Self.delta)), norms: norms)
+    if norms.isEmpty, tokens.isEmpty, places.allSatisfy(\.isEmpty) { return nil }
+    var places = places
+    let size = decoder.hyperparameters.vocabularySize
+    let output = decoder.weights.sites.firstIndex { $0.kind == .output }
+    let added = output.flatMap { places[$0].split(at: size) }
+    return AdapterSet(
+      id: id, deltas: DeltaSet(sites: places.map(Self.delta)), norms: norms,
+      addedTokens: tokens.values.map(\.token).sorted { $0.id < $1.id }, outputExtension: added)
   }
 
   private static func delta(_ place: Place) -> LowRankDelta? {
@@ -161,5 +184,47 @@ struct SetBuilder {
     return LowRankDelta(
       segments: place.segments, gain: place.gain, bias: place.bias.map(vector),
       replacement: place.matrix, rows: rows)
+  }
+}
+
+extension SetBuilder.Place {
+  /// Cuts off the rows from `count` on; nil: there are none.
+  ///
+  /// The rows are whole: each adapter that adds tokens brings a row for every id from the model's last one to its own.
+  fileprivate mutating func split(at count: Int) -> OutputExtension? {
+    let height = max(matrix?.rows ?? 0, (rows.keys.max() ?? 0) + 1)
+    guard height > count else { return nil }
+    let weight: WeightMatrix
+    if let matrix, matrix.rows > count {
+      weight = matrix.slice(rows: count..<height)
+      self.matrix = matrix.slice(rows: 0..<count)
+    } else {
+      let own = (count..<height).map { rows[$0] ?? [] }
+      precondition(own.allSatisfy { $0.count == own[0].count && !$0.isEmpty })
+      weight = WeightMatrix(rows: height - count, columns: own[0].count, own.flatMap { $0 })
+    }
+    rows = rows.filter { $0.key < count }
+    let tall = segments.filter { $0.b.rows > count }.map { segment in
+      LowRankDelta.Segment(
+        a: segment.a, b: segment.b.rows(count..<height), scale: segment.scale, gain: segment.gain)
+    }
+    segments = segments.map { segment in
+      segment.b.rows <= count
+        ? segment
+        : LowRankDelta.Segment(
+          a: segment.a, b: segment.b.slice(rows: 0..<count), scale: segment.scale, gain: segment.gain)
+    }
+    return OutputExtension(weight, tall.isEmpty ? nil : LowRankDelta(segments: tall))
+  }
+}
+
+extension WeightMatrix {
+  /// Some rows, with zeros where there are fewer.
+  fileprivate func rows(_ range: Range<Int>) -> WeightMatrix {
+    if range.upperBound <= rows { return slice(rows: range) }
+    let own = slice(rows: range.lowerBound..<rows).dequantized()
+    return WeightMatrix(
+      rows: range.count, columns: columns,
+      own + [Float](repeating: 0, count: range.count * columns - own.count))
   }
 }

@@ -118,7 +118,30 @@ struct ConversionBuilder {
         tensors.append(ConvertedTensor(bias, try reordered(weight.dequantized(), name)))
       }
     }
+    try addTokens()
     if !tied.isEmpty { keys.append((OwnTensors.tiedKey, .array(.string(tied)))) }
+  }
+
+  private mutating func addTokens() throws(AdapterError) {
+    let tokens = target.addedTokens(of: adapter)
+    if tokens.isEmpty { return }
+    note("added tokens")
+    keys.append(
+      (OwnTensors.tokenIDsKey, .array(.uint32(tokens.map { UInt32(truncatingIfNeeded: $0.id) }))))
+    keys.append((OwnTensors.tokenTextsKey, .array(.string(tokens.map(\.text)))))
+    keys.append((OwnTensors.tokenSpecialsKey, .array(.bool(tokens.map(\.isSpecial)))))
+    let changesOutput = tensors.contains { $0.name.hasPrefix("output.weight") }
+    for change in adapter.changes {
+      guard change.pair != nil, let whole = adapter.trainedOn[change.tensor] else { continue }
+      let added = try target.addedRows(whole, adapter)
+      if added.isEmpty { continue }
+      let name = try target.tensor(of: change, adapter).name
+      keys.append((OwnTensors.rowsKey(name), .array(.uint32(added.map { UInt32(truncatingIfNeeded: $0) }))))
+      tensors.append(
+        ConvertedTensor(
+          name + OwnTensors.rows, [whole.columns, added.count], type, [whole.slice(rows: added)]))
+      if !changesOutput { tied.append(name) }
+    }
   }
 
   private mutating func note(_ what: String) {

@@ -1,3 +1,4 @@
+import Kernels
 import Transformer
 
 /// The model that a GGUF adapter is written for: how its tensors are named and in which order they have their rows.
@@ -39,6 +40,25 @@ package struct ConversionTarget: Sendable {
   /// Everything that keeps an adapter from fitting; empty where the model is not there.
   func problems(_ adapter: Adapter) -> [AdapterError] {
     decoder.map { AdapterBinding.problems(adapter, $0) } ?? []
+  }
+
+  /// The tokens that the model lacks; all that the adapter lists where the model is not there, or where only the list
+  /// explains why its matrices are shorter than the model's.
+  func addedTokens(of adapter: Adapter) -> [AddedToken] {
+    guard let decoder, !adapter.addedTokens.isEmpty else { return adapter.addedTokens }
+    let fitter = AdapterFitter(adapter, decoder, BindingCache())
+    let new = fitter.fit().tokens
+    return new.isEmpty && fitter.hasOtherHeights ? adapter.addedTokens : new
+  }
+
+  /// Of a matrix that training saw: the rows that the model lacks.
+  func addedRows(_ whole: WeightMatrix, _ adapter: Adapter) throws(AdapterError) -> Range<Int> {
+    guard let decoder else {
+      throw .needsBase(
+        adapter: adapter.path,
+        reason: "it says which rows of its embedding and output are those of added tokens")
+    }
+    return min(whole.rows, decoder.hyperparameters.vocabularySize)..<whole.rows
   }
 
   /// The tensor that a change is for.

@@ -14,6 +14,10 @@ enum OwnTensors {
   static func rowsKey(_ tensor: String) -> String { "mullama.adapter.rows.\(tensor)" }
   /// Tensors whose replacement holds for the output matrix too, where the model ties it to them.
   static let tiedKey = "mullama.adapter.tied"
+  /// Tokens that the adapter adds: ids, texts, and whether they are control tokens. Arrays of one length.
+  static let tokenIDsKey = "mullama.adapter.tokens.ids"
+  static let tokenTextsKey = "mullama.adapter.tokens.texts"
+  static let tokenSpecialsKey = "mullama.adapter.tokens.special"
 
   static let suffixes = [magnitude, factorBias, replacement, rows]
 }

@@ -1,5 +1,6 @@
 import GGUF
 import Kernels
+import Transformer
 
 extension Adapter {
   /// Reads a GGUF LoRA adapter. The file stays mapped as long as the adapter lives.
@@ -18,7 +19,7 @@ extension Adapter {
       taskName: try metadata.string("adapter.lora.task_name"),
       promptPrefix: try metadata.string("adapter.lora.prompt_prefix"),
       baseModel: try? metadata.string("general.base_model.0.name"),
-      invocationTokens: try invocationTokens(file),
+      invocationTokens: try invocationTokens(file), addedTokens: try addedTokens(file),
       changes: try GGUFChanges.read(file, alpha == 0 ? .none : .alpha(alpha)))
   }
 
@@ -42,6 +43,28 @@ extension Adapter {
       throw invalid(found.isEmpty ? "an empty one" : "one with ids beyond 2147483647")
     }
     return tokens
+  }
+
+  private static func addedTokens(_ file: GGUFFile) throws -> [AddedToken] {
+    let metadata = file.metadata
+    guard let ids = try metadata.ints(OwnTensors.tokenIDsKey) else { return [] }
+    let texts = try metadata.strings(OwnTensors.tokenTextsKey) ?? []
+    let specials = try metadata.bools(OwnTensors.tokenSpecialsKey) ?? []
+    for (key, count) in [
+      (OwnTensors.tokenTextsKey, texts.count), (OwnTensors.tokenSpecialsKey, specials.count),
+    ] where count != ids.count {
+      throw AdapterError.invalidSetting(
+        file: file.path, key: key, expected: "\(ids.count) values, as \(OwnTensors.tokenIDsKey) has",
+        found: "\(count)")
+    }
+    for (id, text) in zip(ids, texts) {
+      try AddedToken.check(id: id, text: text, key: OwnTensors.tokenIDsKey, file: file.path)
+    }
+    guard zip(ids, ids.dropFirst()).allSatisfy({ $0 < $1 }), Set(texts).count == texts.count else {
+      throw AdapterError.contradiction(
+        file: file.path, what: "its added tokens are not distinct and ascending")
+    }
+    return ids.indices.map { AddedToken(id: ids[$0], text: texts[$0], isSpecial: specials[$0]) }
   }
 
   private static func fileName(_ path: String) -> String {

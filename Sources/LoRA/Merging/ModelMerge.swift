@@ -40,6 +40,11 @@ package struct ModelMerge {
       )
     }
     let set = try AdapterBinding.bind(entries, to: decoder)
+    if let set, !set.addedTokens.isEmpty || set.outputExtension != nil {
+      throw .cannotMerge(
+        adapter: entries.map(\.adapter.path).joined(separator: ", "),
+        reason: "it adds tokens, which the model's file has neither rows nor names for")
+    }
     var planner = MergePlanner(decoder, set, types)
     do { try planner.plan() } catch {
       throw .cannotMerge(adapter: entries.map(\.adapter.path).joined(separator: ", "), reason: error.reason)

@@ -1,6 +1,7 @@
 import GGUF
 import Kernels
 import SafeTensors
+import Transformer
 
 extension Adapter {
   /// Reads a PEFT adapter: a folder with `adapter_config.json` and `adapter_model.safetensors`, or either of the two files.
@@ -11,16 +12,19 @@ extension Adapter {
     let folder = try PEFTFolder(path)
     return try read(
       PEFTConfiguration(path: folder.configuration), SafeTensorsFile.open(folder.weights), path: path,
-      name: folder.name)
+      name: folder.name, tokens: PEFTTokens.read(folder.path))
   }
 
   static func read(
-    _ configuration: PEFTConfiguration, _ file: SafeTensorsFile, path: String, name: String
+    _ configuration: PEFTConfiguration, _ file: SafeTensorsFile, path: String, name: String,
+    tokens: [AddedToken] = []
   ) throws -> Adapter {
     var reader = PEFTReader(configuration, file)
+    let changes = try reader.changes()
     return try Adapter(
       path: path, name: name, naming: .peft, alpha: configuration.alpha, baseModel: configuration.baseModel,
-      invocationTokens: configuration.invocationTokens, changes: try reader.changes())
+      invocationTokens: configuration.invocationTokens, addedTokens: tokens,
+      trainedOn: tokens.isEmpty ? [:] : try reader.trainedOn(), changes: changes)
   }
 }
 
@@ -65,6 +69,16 @@ private struct PEFTReader {
         file: file.path, tensor: module, half: module + ".token_adapter.trainable_tokens_delta")
     }
     return changes
+  }
+
+  /// The base layers of adapted embeddings and outputs, which have rows for added tokens.
+  func trainedOn() throws -> [String: WeightMatrix] {
+    var found: [String: WeightMatrix] = [:]
+    for module in order where module.hasSuffix("embed_tokens") || module.hasSuffix("lm_head") {
+      guard let weight = modules[module]?[.baseWeight], weight.shape.count == 2 else { continue }
+      found[module] = try matrix(weight)
+    }
+    return found
   }
 
   private mutating func sort() throws(AdapterError) {

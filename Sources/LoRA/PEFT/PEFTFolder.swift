@@ -12,6 +12,7 @@ import GGUF
 struct PEFTFolder {
   let configuration: String
   let weights: String
+  let path: String
   /// The folder's own name.
   let name: String
 
@@ -23,6 +24,7 @@ struct PEFTFolder {
     let cut = path.lastIndex(of: "/")
     let folder = isFolder ? path : cut.map { String(path[..<$0]) } ?? "."
     let file = isFolder ? "" : String(cut.map { path[path.index(after: $0)...] } ?? path[...])
+    self.path = folder
     configuration = folder + "/" + Self.configurationName
     guard Self.exists(configuration) else {
       throw AdapterError.incompleteFolder(folder: folder, missing: Self.configurationName, hint: nil)
@@ -59,6 +61,9 @@ struct PEFTFolder {
 }
 
 extension Adapter {
+  /// Does a path lead to a PEFT adapter (a folder, or one of its two files) rather than to a GGUF file?
+  package static func isPEFT(path: String) -> Bool { PEFTFolder.isPEFT(path) }
+
   /// Reads an adapter in any form: a GGUF file, a PEFT folder, or one of the folder's two files.
   package static func read(path: String) throws -> Adapter {
     if PEFTFolder.isPEFT(path) { return try read(peft: path) }

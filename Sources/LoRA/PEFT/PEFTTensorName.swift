@@ -11,6 +11,8 @@ struct PEFTTensorName: Equatable {
     /// The base module's bias beside factors; trained if the configuration says so.
     case baseBias
     case trainedTokens
+    /// The base module's weight beside factors: a copy of what the base model has, but for tokens that were added to it.
+    case baseWeight
     /// A copy of what the base model has.
     case unused
   }
@@ -64,7 +66,8 @@ struct PEFTTensorName: Equatable {
     case "lora_magnitude_vector": return last == .bias ? nil : .magnitude
     case "trainable_tokens_delta": return last == nil ? .trainedTokens : nil
     case "modules_to_save": return last
-    case "base_layer": return last == .bias && rest.count == 1 ? .baseBias : last == .weight ? .unused : nil
+    case "base_layer":
+      return last == .bias && rest.count == 1 ? .baseBias : last == .weight ? .baseWeight : nil
     default: return .unused
     }
   }

@@ -114,19 +114,17 @@ struct AdapterRegistry: Sendable {
   mutating func setAdapter(_ adapter: LoRAAdapter?, _ index: Int) { entries[index].adapter = adapter }
 
   /// Binds what is applied to the model.
-  mutating func rebind(with binding: AdapterBinding) throws(AdapterError) {
-    bound = try bind(
-      entries.compactMap { entry in entry.scale.map { (entry, $0) } }, with: binding)
+  mutating func rebind(_ prepared: AdapterPreparation) throws {
+    let entries = stack(of: entries.compactMap { entry in entry.scale.map { (entry, $0) } })
+    if let bound, bound.id == AdapterBinding.id(of: entries) { return }
+    bound = try prepared.set(entries)
   }
 
-  /// Binds entries, which are in memory unless their scale is 0.
-  func bind(
-    _ stack: [(entry: Entry, scale: Float)], with binding: AdapterBinding
-  ) throws(AdapterError) -> AdapterSet? {
-    try binding.bind(
-      stack.compactMap { part in
-        part.entry.adapter.map { AdapterBinding.Entry($0.adapter, scale: part.scale) }
-      })
+  /// Entries, which are in memory unless their scale is 0, as they are bound.
+  func stack(of parts: [(entry: Entry, scale: Float)]) -> [AdapterBinding.Entry] {
+    parts.compactMap { part in
+      part.entry.adapter.map { AdapterBinding.Entry($0.adapter, scale: part.scale) }
+    }
   }
 
   private mutating func retire(_ entry: Entry) {

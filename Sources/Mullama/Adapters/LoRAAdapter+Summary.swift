@@ -42,7 +42,12 @@ extension LoRAAdapter {
 
   /// Everything that keeps the adapter from being applied to a model; empty: it fits.
   public func problems(with model: Model) -> [AdapterError] {
-    model.binding.problems(adapter)
+    model.binder.problems(adapter)
+  }
+
+  /// The texts of the tokens that the adapter adds to a model which it fits, ascending by id.
+  public func addedTokens(to model: Model) -> [String] {
+    AdapterBinding(model.decoder).addedTokens(adapter).map(\.text)
   }
 
   private static func moduleName(_ tensor: String) -> String {

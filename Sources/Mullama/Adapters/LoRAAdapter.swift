@@ -15,6 +15,9 @@ public final class LoRAAdapter: Sendable {
     LoRAAdapter(try Adapter.read(path: path))
   }
 
+  /// Does a path lead to a PEFT adapter (a folder, or one of its two files) rather than to a GGUF file?
+  package static func isPEFT(path: String) -> Bool { Adapter.isPEFT(path: path) }
+
   package init(_ adapter: Adapter) { self.adapter = adapter }
 
   /// `general.name` of the file, or the file's own name.
@@ -26,6 +29,8 @@ public final class LoRAAdapter: Sendable {
   public var baseModel: String? { adapter.baseModel }
   /// Activated LoRA: it acts from the last occurrence of these tokens in the prompt on. nil: it always acts.
   public var invocationTokens: [Int32]? { adapter.invocationTokens }
+  /// Tokens that its tokenizer files list beside the trained vocabulary, those of the base model too.
+  public var listedTokenCount: Int { adapter.addedTokens.count }
   /// nil: the file has no alpha, and the scale is the user's alone.
   public var alpha: Float? { adapter.alpha }
   /// Smallest and largest rank of its factor pairs.

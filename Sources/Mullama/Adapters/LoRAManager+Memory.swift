@@ -23,7 +23,7 @@ extension LoRAManager {
   ///   budget remains.
   public func setBudget(_ bytes: Int?) throws {
     if let bytes, bytes < 0 { throw AdapterError.invalidBudget(bytes) }
-    try model.changeAdapters { registry in
+    try model.changeAdapters { registry, _ in
       registry.setBudget(bytes)
       try registry.fitBudget()
     }
@@ -33,7 +33,7 @@ extension LoRAManager {
   ///
   /// - Throws: `AdapterError.unknownName`, `budgetExceeded`, `fileChanged`, `fileGone`, or what is wrong with its file.
   public func setPinned(_ isPinned: Bool, of name: String) throws {
-    try model.changeAdapters(withResident: isPinned ? [name] : []) { registry in
+    try model.changeAdapters(withResident: isPinned ? [name] : []) { registry, _ in
       registry.setPinned(isPinned, try registry.index(of: name))
     }
   }
@@ -43,7 +43,7 @@ extension LoRAManager {
   /// - Throws: as `setPinned`.
   @discardableResult
   public func load(_ name: String) throws -> LoRAAdapter {
-    try model.changeAdapters(withResident: [name]) { registry in
+    try model.changeAdapters(withResident: [name]) { registry, _ in
       guard let adapter = registry.entries[try registry.index(of: name)].adapter else {
         preconditionFailure("an adapter that was asked for is not in memory")
       }
@@ -56,7 +56,7 @@ extension LoRAManager {
   /// - Throws: `AdapterError.unknownName`.
   @discardableResult
   public func evict(_ name: String) throws -> Bool {
-    try model.changeAdapters { registry in registry.evict(try registry.index(of: name)) }
+    try model.changeAdapters { registry, _ in registry.evict(try registry.index(of: name)) }
   }
 
   /// Every name, in the order in which they came, with what it costs and how much it is used.

@@ -55,9 +55,9 @@ public struct LoRAManager: Sendable {
     _ = try model.registry.withLock { registry throws(AdapterError) in
       try registry.index(of: name, expecting: generation)
     }
-    return try model.changeAdapters(withResident: [name]) { [binding = model.binding] registry in
+    return try model.changeAdapters(withResident: [name]) { registry, prepared in
       let new = registry.setScale(scale, try registry.index(of: name, expecting: generation))
-      try registry.rebind(with: binding)
+      try registry.rebind(prepared)
       return new
     }
   }
@@ -73,9 +73,9 @@ public struct LoRAManager: Sendable {
   /// - Throws: `AdapterError.unknownName`, `generationMismatch`.
   @discardableResult
   public func unapply(_ name: String, expecting generation: Int? = nil) throws -> Int {
-    try model.changeAdapters { [binding = model.binding] registry in
+    try model.changeAdapters { registry, prepared in
       let new = registry.setScale(nil, try registry.index(of: name, expecting: generation))
-      try registry.rebind(with: binding)
+      try registry.rebind(prepared)
       return new
     }
   }
@@ -88,10 +88,10 @@ public struct LoRAManager: Sendable {
   public func replace(
     _ name: String, with adapter: LoRAAdapter, scale: Float? = nil, expecting generation: Int? = nil
   ) throws -> Int {
-    try model.changeAdapters { [binding = model.binding] registry in
+    try model.changeAdapters { registry, prepared in
       let index = try registry.index(of: name, expecting: generation)
       let new = registry.replace(index, with: adapter, scale: scale ?? registry.entries[index].scale)
-      try admit(name, &registry, binding)
+      try admit(name, &registry, prepared)
       return new
     }
   }
@@ -100,10 +100,10 @@ public struct LoRAManager: Sendable {
   ///
   /// - Throws: `AdapterError.unknownName`, `generationMismatch`.
   public func remove(_ name: String, expecting generation: Int? = nil) throws {
-    try model.changeAdapters { [binding = model.binding] registry in
+    try model.changeAdapters { registry, prepared in
       _ = try registry.index(of: name, expecting: generation)
       registry.remove { $0.name == name }
-      try registry.rebind(with: binding)
+      try registry.rebind(prepared)
     }
   }
 
@@ -111,22 +111,20 @@ public struct LoRAManager: Sendable {
   public func removeAll() { model.removeAdapters { _ in true } }
 
   private func insert(_ adapter: LoRAAdapter, name: String, scale: Float?) throws -> Int {
-    try model.changeAdapters { [binding = model.binding] registry in
+    try model.changeAdapters { registry, prepared in
       let generation = try registry.add(adapter, name: name, scale: scale)
-      try admit(name, &registry, binding)
+      try admit(name, &registry, prepared)
       return generation
     }
   }
 
-  /// Checks that a new adapter fits the model and the budget, and binds it if it is applied.
-  private func admit(_ name: String, _ registry: inout AdapterRegistry, _ binding: AdapterBinding) throws {
+  /// Checks that a new adapter fits the budget and the model, and binds it if it is applied.
+  private func admit(
+    _ name: String, _ registry: inout AdapterRegistry, _ prepared: AdapterPreparation
+  ) throws {
     let entry = registry.entries[try registry.index(of: name)]
-    if entry.scale == nil, let adapter = entry.adapter,
-      let problem = binding.problems(adapter.adapter).first
-    {
-      throw problem
-    }
-    try registry.rebind(with: binding)
     try registry.makeRoom(for: name, needing: entry.origin.byteCount, keeping: [name])
+    if let adapter = entry.adapter { try prepared.checkFit(adapter) }
+    try registry.rebind(prepared)
   }
 }

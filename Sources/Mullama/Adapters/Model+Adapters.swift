@@ -1,4 +1,5 @@
 import LoRA
+import Tokenization
 import Transformer
 
 #if canImport(Glibc)
@@ -30,7 +31,7 @@ extension Model {
   ///   `budgetExceeded`.
   @discardableResult
   public func applyAdapter(_ adapter: LoRAAdapter, scale: Float = 1) throws -> String {
-    try changeAdapters { [binding] registry in
+    try changeAdapters { registry, prepared in
       let hash = adapter.contentHash
       let same = registry.entries.indices.filter { registry.entries[$0].origin.contentHash == hash }
       let name: String
@@ -43,7 +44,8 @@ extension Model {
         _ = try registry.add(adapter, name: name, scale: scale)
       }
       try registry.makeRoom(for: name, needing: adapter.byteCount, keeping: [name])
-      try registry.rebind(with: binding)
+      try prepared.checkFit(adapter)
+      try registry.rebind(prepared)
       return name
     }
   }
@@ -60,9 +62,9 @@ extension Model {
 
   func removeAdapters(where isGoing: (AdapterRegistry.Entry) -> Bool) {
     // Binding a part of what was bound cannot fail.
-    try? changeAdapters { [binding] registry in
+    try? changeAdapters { registry, prepared in
       registry.remove(where: isGoing)
-      try registry.rebind(with: binding)
+      try registry.rebind(prepared)
     }
   }
 }
@@ -70,10 +72,49 @@ extension Model {
 // Changes, and what requests run with.
 extension Model {
   /// What new contexts use; nil: the base model.
-  var boundAdapters: AdapterSet? { registry.withLock { $0.bound } }
+  package var boundAdapters: AdapterSet? { registry.withLock { $0.bound } }
+
+  /// The model's tokenizer with the tokens that a set adds; made once for a set that is in use.
+  package func tokenizer(with adapters: AdapterSet?) -> Tokenizer {
+    guard let adapters, !adapters.addedTokens.isEmpty else { return tokenizer }
+    let made = try? sharedTokenizers.object(for: adapters.id) {
+      tokenizer.adding(
+        adapters.addedTokens.map { .init(id: $0.id, text: $0.text, isSpecial: $0.isSpecial) })
+    }
+    return made ?? tokenizer
+  }
 
   /// Edits a copy of the registry and puts it in place; throws without having changed anything.
-  func changeAdapters<R: Sendable>(_ edit: (inout AdapterRegistry) throws -> R) throws -> R {
+  ///
+  /// The registry is locked while `edit` runs, which takes microseconds. What takes longer, such as binding, is made
+  /// between two attempts without the lock (`AdapterPreparation`), so others go on meanwhile, and `edit` sees what they
+  /// have changed. Each attempt that fails so has made something that is kept for the next.
+  ///
+  /// - Parameters:
+  ///   - names: whose adapters have to be in memory.
+  ///   - edit: called once or several times, each time with a new copy.
+  /// - Throws: what `edit` throws; for `names` also `unknownName`, `budgetExceeded`, `fileChanged`, `fileGone` and what is
+  ///   wrong with a file.
+  func changeAdapters<R: Sendable>(
+    withResident names: [String] = [],
+    _ edit: (inout AdapterRegistry, AdapterPreparation) throws -> R
+  ) throws -> R {
+    var prepared = AdapterPreparation()
+    while true {
+      do {
+        return try attempt { registry in
+          if let entry = try registry.install(prepared.adapters, for: names) {
+            throw AdapterPreparation.Lack.adapter(entry)
+          }
+          return try edit(&registry, prepared)
+        }
+      } catch let lack as AdapterPreparation.Lack {
+        try prepare(lack, &prepared)
+      }
+    }
+  }
+
+  private func attempt<R: Sendable>(_ edit: (inout AdapterRegistry) throws -> R) throws -> R {
     let (result, old) = try registry.withLock { current in
       var next = current
       let result = try edit(&next)
@@ -86,26 +127,28 @@ extension Model {
     return result
   }
 
-  /// Edits the registry with the adapters of `names` in memory. Files are read outside the lock, so others can go on.
-  ///
-  /// - Throws: `unknownName`, `budgetExceeded`, `fileChanged`, `fileGone`, what is wrong with a file, and what `edit`
-  ///   throws; nothing has changed then.
-  func changeAdapters<R: Sendable>(
-    withResident names: [String], _ edit: (inout AdapterRegistry) throws -> R
-  ) throws -> R {
-    var read: [String: LoRAAdapter] = [:]
-    while true {
-      do {
-        return try changeAdapters { registry in
-          // Thrown, so that the copy which made room for it is dropped: the adapter may turn out to be unreadable.
-          if let entry = try registry.install(read, for: names) { throw MissingAdapter(entry: entry) }
-          return try edit(&registry)
-        }
-      } catch let missing as MissingAdapter {
-        read[missing.entry.origin.contentHash] = try Self.readAgain(missing.entry)
+  private func prepare(_ lack: AdapterPreparation.Lack, _ prepared: inout AdapterPreparation) throws {
+    switch lack {
+    case .adapter(let entry):
+      // The name is part of the errors.
+      let key = "\(entry.origin.contentHash) \(entry.name)"
+      if let adapter = try sharedAdapters.object(for: key, { try Self.readAgain(entry) }) {
+        prepared.add(adapter)
       }
+    case .fit(let adapter):
+      if let problem = binder.problems(adapter.adapter).first { throw problem }
+      prepared.addFit(adapter)
+    case .set(let entries): prepared.add(try bind(entries), of: entries)
     }
   }
+
+  /// Binds adapters, or finds the set of the same that somebody uses or is binding.
+  func bind(_ entries: [AdapterBinding.Entry]) throws -> AdapterSet? {
+    try sharedAdapterSets.object(for: AdapterBinding.id(of: entries)) { try binder.bind(entries) }
+  }
+
+  /// Who binds the set of this id now, or waits for it.
+  package func bindingCallers(of id: String) -> Int { sharedAdapterSets.callers(for: id) }
 
   /// What a new context runs with: the adapters that are applied now.
   package func leaseAdapters() -> AdapterLease {
@@ -125,13 +168,12 @@ extension Model {
     var names: Set<String> = []
     for (name, _) in stack where !names.insert(name).inserted { throw AdapterError.repeatedName(name: name) }
     return try changeAdapters(withResident: stack.filter { $0.scale != 0 }.map(\.name)) {
-      [binding, sharedAdapterSets] registry in
+      registry, prepared in
       let parts = try stack.map {
         (entry: registry.entries[try registry.index(of: $0.name)], scale: $0.scale)
       }
-      guard let set = try registry.bind(parts, with: binding) else { return AdapterLease(nil) }
-      let shared = registry.bound?.id == set.id ? registry.bound : sharedAdapterSets.shared(set)
-      return AdapterLease(shared, uses: parts.filter { $0.scale != 0 }.map(\.entry.usage))
+      guard let set = try prepared.set(registry.stack(of: parts)) else { return AdapterLease(nil) }
+      return AdapterLease(set, uses: parts.filter { $0.scale != 0 }.map(\.entry.usage))
     }
   }
 
@@ -150,11 +192,6 @@ extension Model {
     }
     return adapter
   }
-}
-
-/// Thrown to read an adapter outside the lock.
-private struct MissingAdapter: Error {
-  let entry: AdapterRegistry.Entry
 }
 
 extension AdapterRegistry {

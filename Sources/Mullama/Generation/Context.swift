@@ -31,6 +31,8 @@ public actor Context {
   private let session: Session
   /// Holds the adapters from the context's start to its end.
   private let lease: AdapterLease
+  /// The model's, with the tokens that the adapters add.
+  private let tokenizer: Tokenizer
   private let thread = ComputeThread()
 
   public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
@@ -49,7 +51,7 @@ public actor Context {
   ) throws {
     let entries = adapters.map { AdapterBinding.Entry($0.adapter.adapter, scale: $0.scale) }
     try self.init(model, options: options) {
-      AdapterLease(try model.binding.bind(entries))
+      AdapterLease(try model.bind(entries))
     }
   }
 
@@ -69,6 +71,7 @@ public actor Context {
     self.model = model
     length = try model.contextLength(options)
     self.lease = try lease()
+    tokenizer = model.tokenizer(with: self.lease.set)
     session = Session(
       model.decoder, adapters: self.lease.set, capacity: length, batchSize: options.batchSize)
   }
@@ -115,13 +118,28 @@ public actor Context {
     _ prompt: Prompt, options: GenerationOptions = GenerationOptions(),
     onText: @Sendable (String) -> Void = { _ in }
   ) throws -> Completion {
-    var generation = try Generation(model, session, prompt, options)
+    var generation = try Generation(model, tokenizer, session, prompt, options)
     lease.countGeneration()
     return try generation.run(onText)
   }
 
   /// Forgets everything; the next prompt is evaluated from its first token.
   public func reset() { session.truncate(to: 0) }
+
+  /// Tokens of the model and of the context's adapters.
+  public nonisolated var vocabularySize: Int { model.decoder.vocabularySize(with: lease.set) }
+
+  /// The token ids of a prompt, in a vocabulary that has the tokens which the context's adapters add.
+  ///
+  /// - Throws: as `Model.tokens(of:)`.
+  public nonisolated func tokens(of prompt: Prompt) throws -> [Int32] {
+    try model.tokens(of: prompt, by: tokenizer)
+  }
+
+  /// The text of tokens, also of those that the context's adapters add; invalid UTF-8 becomes U+FFFD.
+  public nonisolated func detokenize(_ tokens: [Int32], skipSpecial: Bool = true) -> String {
+    tokenizer.decode(tokens, skipSpecial: skipSpecial)
+  }
 
   /// Tokens whose keys and values the context holds.
   public var tokenCount: Int { session.tokens.count }

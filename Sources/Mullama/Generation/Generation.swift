@@ -3,7 +3,7 @@ import Transformer
 
 /// One generation from its prompt to its end: prefill, then sample, detokenize, match stop strings, decode.
 struct Generation {
-  private let model: Model
+  private let tokenizer: Tokenizer
   private let session: Session
   private let prompt: [Int32]
   private let limit: Int
@@ -14,22 +14,25 @@ struct Generation {
   private var tokens: [Int32] = []
   private var text = ""
 
-  init(_ model: Model, _ session: Session, _ prompt: Prompt, _ options: GenerationOptions) throws {
+  /// - Parameter tokenizer: with the tokens that the session's adapters add.
+  init(
+    _ model: Model, _ tokenizer: Tokenizer, _ session: Session, _ prompt: Prompt, _ options: GenerationOptions
+  ) throws {
     if let count = options.maxTokens, count < 0 { throw ModelError.invalidTokenCount(count) }
-    self.model = model
+    self.tokenizer = tokenizer
     self.session = session
     self.options = options
-    self.prompt = try model.tokens(of: prompt)
+    self.prompt = try model.tokens(of: prompt, by: tokenizer)
     guard self.prompt.count <= session.capacity else {
       throw ModelError.contextExceeded(limit: session.capacity, requested: self.prompt.count)
     }
-    if let token = self.prompt.first(where: { $0 < 0 || $0 >= model.vocabularySize }) {
-      throw ModelError.tokenOutOfRange(token: Int(token), vocabulary: model.vocabularySize)
+    if let token = self.prompt.first(where: { $0 < 0 || $0 >= session.vocabularySize }) {
+      throw ModelError.tokenOutOfRange(token: Int(token), vocabulary: session.vocabularySize)
     }
     // The last token generated need not be evaluated, so one more than the context holds.
     limit = min(options.maxTokens ?? .max, session.capacity - self.prompt.count + 1)
-    sampler = try Sampler(options.sampling, vocabularyCount: model.vocabularySize)
-    detokenizer = StreamingDecoder(model.tokenizer, continuing: !prompt.beginsAnswer)
+    sampler = try Sampler(options.sampling, vocabularyCount: session.vocabularySize)
+    detokenizer = StreamingDecoder(tokenizer, continuing: !prompt.beginsAnswer)
     matcher = StopMatcher(options.stop)
     for token in self.prompt { sampler.accept(token) }
   }
@@ -46,7 +49,7 @@ struct Generation {
         var span = logits.mutableSpan
         return try sampler.sample(&span)
       }
-      if !options.ignoresEnd, model.tokenizer.isEndOfGeneration(token) {
+      if !options.ignoresEnd, tokenizer.isEndOfGeneration(token) {
         reason = .stop
         break
       }

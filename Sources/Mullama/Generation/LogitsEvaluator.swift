@@ -1,4 +1,5 @@
 import Kernels
+import Tokenization
 import Transformer
 
 /// Evaluates whole token sequences and shows the logits of many positions, a few rows at a time.
@@ -8,6 +9,8 @@ import Transformer
 package final class LogitsEvaluator {
   private let decoder: Decoder
   private let adapters: AdapterSet?
+  /// With the tokens that the adapters add.
+  package let tokenizer: Tokenizer
   private let sequence: SequenceState
   private let state: DecoderState
   private var batch = Batch()
@@ -23,11 +26,16 @@ package final class LogitsEvaluator {
     let capacity = try model.contextLength(ContextOptions(length: capacity))
     decoder = model.decoder
     adapters = model.boundAdapters
+    tokenizer = model.tokenizer(with: adapters)
     sequence = decoder.makeSequence(capacity: capacity)
     state = DecoderState(
-      decoder, maximumTokens: min(Self.silentTokens, capacity), maximumLogits: min(Self.shownTokens, capacity)
-    )
+      decoder, maximumTokens: min(Self.silentTokens, capacity),
+      maximumLogits: min(Self.shownTokens, capacity),
+      vocabularySize: decoder.vocabularySize(with: adapters))
   }
+
+  /// Logits of a position.
+  package var vocabularySize: Int { decoder.vocabularySize(with: adapters) }
 
   /// Evaluates `tokens` as a sequence of their own; `body` receives the position and logits of each token from `first`
   /// on, in order.

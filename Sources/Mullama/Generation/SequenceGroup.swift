@@ -19,7 +19,9 @@ package final class SequenceGroup {
     self.decoder = decoder
     self.adapters = adapters
     sequences = (0..<count).map { _ in decoder.makeSequence(capacity: capacity) }
-    state = DecoderState(decoder, maximumTokens: max(count, min(batchSize, capacity)), maximumLogits: count)
+    state = DecoderState(
+      decoder, maximumTokens: max(count, min(batchSize, capacity)), maximumLogits: count,
+      vocabularySize: decoder.vocabularySize(with: adapters))
   }
 
   package var count: Int { sequences.count }

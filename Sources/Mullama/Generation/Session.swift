@@ -20,7 +20,9 @@ package final class Session {
     self.decoder = decoder
     self.adapters = adapters
     sequence = decoder.makeSequence(capacity: capacity)
-    state = DecoderState(decoder, maximumTokens: min(batchSize, capacity), maximumLogits: 1)
+    state = DecoderState(
+      decoder, maximumTokens: min(batchSize, capacity), maximumLogits: 1,
+      vocabularySize: decoder.vocabularySize(with: adapters))
     tokens.reserveCapacity(capacity)
   }
 
@@ -76,6 +78,9 @@ package final class Session {
     sequence.truncate(to: count)
     tokens.removeLast(tokens.count - count)
   }
+
+  /// Tokens of the model and of its adapters.
+  package var vocabularySize: Int { decoder.vocabularySize(with: adapters) }
 
   /// The logits that the last evaluation left, one for each token of the vocabulary.
   package func withLogits<R>(_ body: (UnsafeMutableBufferPointer<Float>) throws -> R) rethrows -> R {

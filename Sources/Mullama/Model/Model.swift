@@ -24,9 +24,14 @@ public final class Model: Sendable {
   /// From `tokenizer.chat_template`; nil: the model has none.
   let chatTemplate: ChatTemplate?
   /// Fits adapters to the decoder.
-  let binding: AdapterBinding
+  let binder: any AdapterBinder
   let registry = Mutex(AdapterRegistry())
-  let sharedAdapterSets = SharedAdapterSets()
+  /// Sets by id. Requests that choose the same adapters and scales get the same object: its rows are one run of a batch.
+  let sharedAdapterSets = SharedObjects<AdapterSet>()
+  /// Tokenizers with added tokens, by the ids of sets.
+  let sharedTokenizers = SharedObjects<Tokenizer>()
+  /// Adapters that were read again.
+  let sharedAdapters = SharedObjects<LoRAAdapter>()
 
   /// Loads a model from a `.gguf` file; of a split model, name the first part.
   ///
@@ -37,7 +42,11 @@ public final class Model: Sendable {
     try Model(try GGUFFile.open(path), options: options)
   }
 
-  package init(_ file: GGUFFile, options: ModelOptions = ModelOptions()) throws {
+  /// - Parameter binder: what fits adapters, given what does it by itself.
+  package init(
+    _ file: GGUFFile, options: ModelOptions = ModelOptions(),
+    binder: (AdapterBinding) -> any AdapterBinder = { $0 }
+  ) throws {
     if let threads = options.threads, !(1...256).contains(threads) {
       throw ModelError.invalidThreadCount(threads)
     }
@@ -50,7 +59,7 @@ public final class Model: Sendable {
     case .fast: table = try .best(environment: getenv("MULLAMA_KERNELS").map { String(cString: $0) })
     }
     decoder = try Decoder(file, compute: Compute(table: table, threads: options.threads))
-    binding = AdapterBinding(decoder)
+    self.binder = binder(AdapterBinding(decoder))
     tokenizer = try Tokenizer(file.metadata)
     guard tokenizer.vocabularyCount <= decoder.hyperparameters.vocabularySize else {
       throw ModelError.vocabularyMismatch(

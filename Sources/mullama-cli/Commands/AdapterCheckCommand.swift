@@ -25,10 +25,12 @@ struct AdapterCheckCommand: ParsableCommand {
     let adapter = try LoRAAdapter.load(self.adapter)
     let model = try ModelArguments.load(base, options: ModelOptions(threads: 1))
     let problems = adapter.problems(with: model)
+    let added = problems.isEmpty ? adapter.addedTokens(to: model) : []
     if json {
       let result: JSONValue = [
         "adapter": .string(adapter.path), "base": .string(model.path), "fits": .bool(problems.isEmpty),
         "targets": .integer(adapter.targets.count),
+        "added_tokens": .array(added.map { .string($0) }),
         "problems": .array(problems.map { .string($0.description) }),
       ]
       OutputStream.results.writeLine(result.text)
@@ -36,6 +38,11 @@ struct AdapterCheckCommand: ParsableCommand {
       let tensors = Wording.plural(adapter.targets.count, "tensor")
       OutputStream.results.writeLine(
         Wording.printable("\(adapter.path) fits \(model.path): it changes \(tensors)"))
+      if !added.isEmpty {
+        OutputStream.results.writeLine(
+          "  it adds \(Wording.plural(added.count, "token")): "
+            + Wording.printable(added.prefix(20).joined(separator: " ")) + (added.count > 20 ? " …" : ""))
+      }
     } else {
       let problem = Wording.plural(problems.count, "problem")
       OutputStream.results.writeLine(

@@ -9,10 +9,11 @@ struct InspectCommand: ParsableCommand {
     discussion: """
       mullama inspect model.gguf --tensors
 
-      Of a model only the header is read.
+      Of a model only the header is read. Of a PEFT adapter, a folder or its safetensors file, this is what \
+      `mullama adapter inspect` shows.
       """)
 
-  @Argument(help: "Path of a GGUF model or adapter.")
+  @Argument(help: "Path of a GGUF model or adapter, or of a PEFT folder.")
   var file: String
 
   @Flag(help: "List the tensors.")
@@ -25,13 +26,18 @@ struct InspectCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let summary = try FileSummary.read(file)
-    let adapter = summary.kind == "adapter" ? try LoRAAdapter.load(file) : nil
-    let report = InspectReport(summary, adapter: adapter, listsTensors: tensors, listsMetadata: metadata)
+    let report = try self.report()
     if json {
       OutputStream.results.writeLine(report.json.text)
     } else {
       OutputStream.results.write(report.text)
     }
+  }
+
+  private func report() throws -> InspectReport {
+    if LoRAAdapter.isPEFT(path: file) { return InspectReport(adapter: try LoRAAdapter.load(file)) }
+    let summary = try FileSummary.read(file)
+    let adapter = summary.kind == "adapter" ? try LoRAAdapter.load(file) : nil
+    return InspectReport(summary, adapter: adapter, listsTensors: tensors, listsMetadata: metadata)
   }
 }

@@ -36,11 +36,13 @@ struct LogitsCommand: ParsableCommand {
 
   func run() throws {
     let (model, _) = try self.model.load(adapters)
-    let tokens = try self.tokens?.tokens ?? model.tokens(of: .raw(prompt ?? ""))
+    let tokens =
+      try self.tokens?.tokens
+      ?? model.tokens(of: .raw(prompt ?? ""), by: model.tokenizer(with: model.boundAdapters))
     guard !tokens.isEmpty else { throw ModelError.emptyPrompt }
     let evaluator = try LogitsEvaluator(model, capacity: self.model.context ?? tokens.count)
     let first = all ? 0 : tokens.count - 1
-    var file = try NPYWriter(output, rows: tokens.count - first, columns: model.vocabularySize)
+    var file = try NPYWriter(output, rows: tokens.count - first, columns: evaluator.vocabularySize)
     var progress = ProgressBar(total: tokens.count)
     defer { progress.clear() }
     try evaluator.evaluate(tokens, from: first) { position, logits in

@@ -32,7 +32,8 @@ struct PerplexityCommand: ParsableCommand {
     let text = try InputText.file(file)
     let (model, loadSeconds) = try self.model.load(adapters)
     let length = self.model.context ?? min(512, model.trainedContextLength)
-    let tokens = model.tokenize(text, addSpecial: true)
+    let tokens = model.tokenizer(with: model.boundAdapters)
+      .encode(text, addSpecial: true, parseSpecial: false)
     guard tokens.count >= length else {
       throw CommandError.textTooShort(file: file, tokens: tokens.count, needed: length)
     }

@@ -86,6 +86,10 @@ struct InspectReport {
     if let tokens = adapter.invocationTokens {
       facts.append("active from", "tokens " + tokens.map { "\($0)" }.joined(separator: ", ") + " on")
     }
+    if adapter.listedTokenCount > 0 {
+      facts.append(
+        "tokens", "\(adapter.listedTokenCount) listed beside the vocabulary, those of the base too")
+    }
     facts.append("content hash", adapter.contentHash)
   }
 
@@ -155,6 +159,7 @@ extension InspectReport {
       add(
         "invocation_tokens",
         .optional(adapter.invocationTokens) { .array($0.map { .integer(Int($0)) }) })
+      add("listed_tokens", .integer(adapter.listedTokenCount))
       add("content_hash", .string(adapter.contentHash))
       add("modules", .array(adapter.modules.map(Self.json)))
     } else if let summary {

@@ -9,6 +9,8 @@ struct PEFTDraft {
     ("peft_type", "\"LORA\""), ("r", "4"), ("lora_alpha", "8"), ("target_modules", "null"),
   ]
   var weights = SafeTensorsDraft()
+  /// Other files of the folder, by name: those of a tokenizer.
+  var files: [String: String] = [:]
 
   /// nil removes the field.
   subscript(key: String) -> String? {
@@ -50,6 +52,7 @@ struct PEFTDraft {
     try withTemporaryDirectory { folder in
       try Data(configuration.utf8).write(to: folder.appendingPathComponent("adapter_config.json"))
       try Data(weights.bytes()).write(to: folder.appendingPathComponent("adapter_model.safetensors"))
+      for (name, text) in files { try Data(text.utf8).write(to: folder.appendingPathComponent(name)) }
       return try body(folder.path)
     }
   }

@@ -1,0 +1,158 @@
+import GGUF
+import SafeTensors
+import Transformer
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The tokens that the tokenizer files beside a PEFT adapter list beyond the trained vocabulary: those of the base model's
+/// own tokenizer too. Which of them the model lacks shows when the adapter is bound.
+///
+/// Read are `added_tokens_decoder` of `tokenizer_config.json`, `added_tokens` of `tokenizer.json` where the first has none,
+/// and `added_tokens.json`. They have to agree. Source: transformers' `save_pretrained` of tokenizers.
+struct PEFTTokens {
+  private static let countLimit = 1 << 16
+  private static let sizeLimit = 256 << 20
+
+  private var found: [Int: AddedToken] = [:]
+  private var ids: [String: Int] = [:]
+
+  /// - Parameter folder: where any of the files may be missing.
+  static func read(_ folder: String) throws -> [AddedToken] {
+    var tokens = PEFTTokens()
+    let configuration = folder + "/tokenizer_config.json"
+    var special: Set<String> = []
+    if let bytes = try bytes(configuration) {
+      if let decoder = try member("added_tokens_decoder", bytes, configuration) {
+        try tokens.addDecoder(decoder, configuration)
+      }
+      let names = try member("additional_special_tokens", bytes, configuration)?.array ?? []
+      special = Set(names.compactMap { $0.string ?? $0["content"]?.string })
+    }
+    let whole = folder + "/tokenizer.json"
+    if tokens.found.isEmpty, let bytes = try bytes(whole),
+      let list = try member("added_tokens", bytes, whole)
+    {
+      try tokens.addList(list, whole)
+    }
+    let plain = folder + "/added_tokens.json"
+    if let bytes = try bytes(plain) { try tokens.addPlain(bytes, special, plain) }
+    return tokens.found.values.sorted { $0.id < $1.id }
+  }
+
+  private static func bytes(_ path: String) throws -> [UInt8]? {
+    guard access(path, F_OK) == 0 else { return nil }
+    let file = try MappedFile(path: path)
+    guard file.count <= sizeLimit else {
+      throw AdapterError.invalidSetting(
+        file: path, key: "file size", expected: "at most \(sizeLimit) bytes", found: "\(file.count)")
+    }
+    return file.withBytes { Array($0) }
+  }
+
+  private static func member(_ key: String, _ bytes: [UInt8], _ path: String) throws -> JSON? {
+    do {
+      let value = try JSON.member(key, of: bytes)
+      return value == .null ? nil : value
+    } catch {
+      throw AdapterError.invalidConfiguration(file: path, reason: "\(key) is not valid JSON, at \(error)")
+    }
+  }
+
+  private mutating func addDecoder(_ decoder: JSON, _ path: String) throws(AdapterError) {
+    guard let members = decoder.members else {
+      throw Self.invalid(path, "added_tokens_decoder", "an object", decoder)
+    }
+    for (key, value) in members {
+      guard let id = Int(key), String(id) == key else {
+        throw .invalidSetting(
+          file: path, key: "added_tokens_decoder", expected: "token ids as keys", found: "'\(key.prefix(40))'"
+        )
+      }
+      try add(id, value["content"], value["special"], "added_tokens_decoder[\(key)]", path)
+    }
+  }
+
+  private mutating func addList(_ list: JSON, _ path: String) throws(AdapterError) {
+    guard let values = list.array else { throw Self.invalid(path, "added_tokens", "an array", list) }
+    for (index, value) in values.enumerated() {
+      let key = "added_tokens[\(index)]"
+      guard let id = value["id"]?.int else {
+        throw Self.invalid(path, key + ".id", "a token id", value["id"])
+      }
+      try add(id, value["content"], value["special"], key, path)
+    }
+  }
+
+  private mutating func addPlain(_ bytes: [UInt8], _ special: Set<String>, _ path: String)
+    throws(AdapterError)
+  {
+    let root: JSON
+    do { root = try JSON.parse(bytes) } catch {
+      throw .invalidConfiguration(file: path, reason: "not valid JSON, at \(error)")
+    }
+    guard let members = root.members else {
+      throw .invalidConfiguration(file: path, reason: "expected an object, found \(root.excerpt())")
+    }
+    for (text, value) in members {
+      guard let id = value.int else { throw Self.invalid(path, "'\(text.prefix(40))'", "a token id", value) }
+      let isSpecial = found[id]?.isSpecial ?? special.contains(text)
+      try add(id, .string(text), .bool(isSpecial), "'\(text.prefix(40))'", path)
+    }
+  }
+
+  private static func invalid(_ path: String, _ key: String, _ expected: String, _ found: JSON?)
+    -> AdapterError
+  {
+    .invalidSetting(file: path, key: key, expected: expected, found: found?.excerpt() ?? "nothing")
+  }
+
+  private mutating func add(
+    _ id: Int, _ content: JSON?, _ special: JSON?, _ key: String, _ path: String
+  ) throws(AdapterError) {
+    guard let text = content?.string else { throw Self.invalid(path, key + ".content", "a text", content) }
+    let isSpecial = special?.bool
+    guard special == nil || isSpecial != nil else {
+      throw Self.invalid(path, key + ".special", "true or false", special)
+    }
+    try AddedToken.check(id: id, text: text, key: key, file: path)
+    if let other = found[id], other.text != text {
+      throw .contradiction(
+        file: path, what: "token \(id) is '\(other.text.prefix(40))' and '\(text.prefix(40))'")
+    }
+    if let other = ids[text], other != id {
+      throw .contradiction(file: path, what: "'\(text.prefix(40))' is token \(other) and \(id)")
+    }
+    guard found.count < Self.countLimit else {
+      throw .invalidSetting(
+        file: path, key: key, expected: "at most \(Self.countLimit) added tokens", found: "more")
+    }
+    found[id] = AddedToken(id: id, text: text, isSpecial: isSpecial ?? false)
+    ids[text] = id
+  }
+}
+
+extension AddedToken {
+  /// Ids that any vocabulary may have.
+  static let ids = 0..<1 << 24
+  /// Bytes of a text.
+  static let lengthLimit = 1024
+
+  /// Throws where no tokenizer could have such a token.
+  static func check(id: Int, text: String, key: String, file: String) throws(AdapterError) {
+    guard ids.contains(id) else {
+      throw .invalidSetting(
+        file: file, key: key, expected: "a token id from 0 to \(ids.upperBound - 1)", found: "\(id)")
+    }
+    guard (1...lengthLimit).contains(text.utf8.count) else {
+      throw .invalidSetting(
+        file: file, key: key, expected: "a text of 1 to \(lengthLimit) bytes",
+        found: "\(text.utf8.count) bytes")
+    }
+  }
+}
