@@ -9,18 +9,25 @@ public func supports(type: UInt32) -> Bool {
   }
 }
 
-/// Bytes of scratch memory that `matMulTile` needs.
+/// Bytes of scratch memory that `matMulPass` needs.
 public var scratchBytes: Int { Panel.scratchBytes }
 
-/// `y[token × stride + row] = w[row] · x[token] + Σ terms` for up to 16 rows.
-public func matMulTile(
-  type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, _ x: BatchActivations,
+/// Passes that `matMulPass` needs for all columns.
+public func passes(columns: Int) -> Int { (columns / 32 + Panel.subBlocks - 1) / Panel.subBlocks }
+
+/// One pass, of which the last comes last, of `y[token × stride + row] = w[row] · x[token] + Σ terms` for up to 16 rows.
+public func matMulPass(
+  type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, pass: Int,
+  _ x: BatchActivations,
   terms: UnsafeBufferPointer<LowRankTerm>, into y: UnsafeMutablePointer<Float>, stride: Int,
   scratch: UnsafeMutableRawPointer
 ) {
-  @inline(__always) func packed<F: CodeFormat>(_ format: F.Type) {
-    matMulTile(
-      format, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, terms: terms, y, stride: stride,
+  @inline(__always) func packed<F: CodeFormat>(_ format: F.Type) { multiply(FloatScaled<F>.self) }
+  @inline(__always) func scaled<F: IntegerScales>(_ format: F.Type) { multiply(IntegerScaled<F>.self) }
+  @inline(__always) func multiply<P: PanelProduct>(_ product: P.Type) {
+    matMulPass(
+      product, w, rowBytes: rowBytes, rows: rows, tokens: tokens, pass: pass, x, terms: terms, y,
+      stride: stride,
       scratch: scratch)
   }
   switch type {
@@ -29,16 +36,19 @@ public func matMulTile(
   case 6: packed(Q5_0.self)
   case 7: packed(Q5_1.self)
   case 8: packed(Q8_0.self)
-  case 10: packed(Q2_K.self)
-  case 11: packed(Q3_K.self)
-  case 12: packed(Q4_K.self)
-  case 13: packed(Q5_K.self)
-  case 14: packed(Q6_K.self)
+  case 10: scaled(Q2_K.self)
+  case 11: scaled(Q3_K.self)
+  case 12: scaled(Q4_K.self)
+  case 13: scaled(Q5_K.self)
+  case 14: scaled(Q6_K.self)
   case 20: packed(IQ4_NL.self)
   case 23: packed(IQ4_XS.self)
   default: preconditionFailure("no kernel for tensor type \(type)")
   }
 }
+
+/// Does `matMulPass` read a type's activations as `quantizePairs` writes them, not `quantize8`?
+public func readsPairs(type: UInt32) -> Bool { (10...14).contains(type) }
 
 /// Has a type a kernel that reads a few tokens' 16-bit activations, `matVec`?
 public func hasLanes(type: UInt32) -> Bool { type == 12 || type == 13 || type == 14 }

@@ -25,3 +25,9 @@ typealias F512 = __m512
 @inline(__always) func broadcast32(_ p: UnsafeRawPointer) -> I512 {
   _mm512_set1_epi32(p.loadUnaligned(as: Int32.self))
 }
+
+/// The sums of four times 16 unsigned bytes.
+@inline(__always) func sumsOf16(_ bytes: I512) -> SIMD4<Int64> {
+  let sums = _mm512_sad_epu8(bytes, _mm512_setzero_si512())
+  return sums.evenHalf &+ sums.oddHalf
+}

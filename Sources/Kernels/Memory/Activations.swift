@@ -8,6 +8,8 @@ package struct ActivationForms: OptionSet, Sendable {
   static let int8 = ActivationForms(rawValue: 1)
   /// 16-bit integers with a float scale for each 32 values: as good as float.
   static let int16 = ActivationForms(rawValue: 2)
+  /// 8-bit integers with a float scale and center for each 64 values.
+  static let int8Pairs = ActivationForms(rawValue: 8)
   /// 16-bit integers with a float scale for each 256 values, split into bytes, few tokens side by side.
   static let planes = ActivationForms(rawValue: 4)
 }
@@ -32,6 +34,7 @@ package enum BatchWidth: Sendable {
 /// The inputs of a matrix multiplication, `[token][columns]` float32, beside their quantized forms.
 final class Activations {
   private let int8: QuantizedRows
+  private let int8Pairs: QuantizedRows
   private let int16: QuantizedRows
   private let planes: PlaneMemory
   /// Room for a single token's experts, or a few tokens.
@@ -40,6 +43,7 @@ final class Activations {
   /// Room for `tokens` rows of at most `columns` values.
   init(tokens: Int, columns: Int) {
     int8 = QuantizedRows(tokens: tokens, columns: columns, codeBytes: 1)
+    int8Pairs = QuantizedRows(tokens: tokens, columns: columns, codeBytes: 1)
     int16 = QuantizedRows(tokens: tokens, columns: columns, codeBytes: 2)
     planes = PlaneMemory(tokens: min(tokens, Self.planeTokens), columns: columns)
   }
@@ -48,7 +52,8 @@ final class Activations {
   func view(_ input: Matrix, tokens: Int, width: BatchWidth) -> ActivationView {
     precondition(width == .many || tokens <= Self.planeTokens)
     return ActivationView(
-      floats: input.pointer, width: width, columns: input.columns, int8: int8.view, int16: int16.view,
+      floats: input.pointer, width: width, columns: input.columns, int8: int8.view,
+      int8Pairs: int8Pairs.view, int16: int16.view,
       planes: planes.view(rows: tokens))
   }
 }
@@ -106,7 +111,8 @@ struct PlanesView {
   }
 }
 
-/// Quantized rows: codes `[token][columns]`, scales and sums `[token][columns / 32]`, `sums16` two for each 32.
+/// Quantized rows: codes `[token][columns]`, scales and sums `[token][columns / 32]`, `sums16` two for each 32. Where 64
+/// values share a scale, half of a token's places for scales and centers are used.
 struct QuantizedView {
   let codes: UnsafeMutableRawPointer
   let scales: UnsafeMutablePointer<Float>
@@ -129,6 +135,7 @@ struct ActivationView {
   let width: BatchWidth
   let columns: Int
   let int8: QuantizedView
+  let int8Pairs: QuantizedView
   let int16: QuantizedView
   let planes: PlanesView
 
@@ -137,6 +144,7 @@ struct ActivationView {
     return ActivationView(
       floats: floats + count * columns, width: width, columns: columns,
       int8: int8.advanced(tokens: count, columns: columns, codeBytes: 1),
+      int8Pairs: int8Pairs.advanced(tokens: count, columns: columns, codeBytes: 1),
       int16: int16.advanced(tokens: count, columns: columns, codeBytes: 2),
       planes: planes.advanced(tokens: count))
   }

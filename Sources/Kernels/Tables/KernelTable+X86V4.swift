@@ -10,6 +10,15 @@
       forms: formsV4,
       quantize: { x, forms, tokens in
         quantizeRows(x, forms, tokens, bias: 128)
+        if forms.contains(.int8Pairs) {
+          for token in 0..<tokens {
+            let p = x.int8Pairs.advanced(tokens: token, columns: x.columns, codeBytes: 1)
+            quantizePairs(
+              x.floats + token * x.columns, count: x.columns,
+              into: p.codes.assumingMemoryBound(to: UInt8.self), scales: p.scales, minima: p.centers,
+              sums32: p.sums32, sums16: p.sums16)
+          }
+        }
         guard forms.contains(.planes) else { return }
         for token in 0..<tokens {
           let p = x.planes.advanced(tokens: token)
@@ -46,7 +55,8 @@
 
     @Sendable private static func formsV4(_ type: TensorType, _ width: BatchWidth) -> ActivationForms {
       if readsPlanes(type, width) { return .planes }
-      return supports(type: type.rawValue) && width != .one ? .int8 : formsV3(type, width)
+      guard supports(type: type.rawValue), width != .one else { return formsV3(type, width) }
+      return readsPairs(type: type.rawValue) ? .int8Pairs : .int8
     }
 
     private static func readsPlanes(_ type: TensorType, _ width: BatchWidth) -> Bool {
@@ -73,7 +83,7 @@
     }
 
     private static func readsBytes(_ type: TensorType, _ width: BatchWidth) -> Bool {
-      supports(type: type.rawValue) && formsV4(type, width) == .int8
+      supports(type: type.rawValue) && width != .one && !readsPlanes(type, width)
     }
 
     private static let multiplyAddingBytes: MultiplyAdding = { w, x, tokens, y, stride, terms, scratch in
@@ -81,24 +91,26 @@
     }
 
     private static func multiplyBytes(
-      _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int,
+      _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>,
+      _ outputStride: Int,
       _ terms: LowRankTerms?, _ scratch: UnsafeMutableRawPointer
     ) {
+      let rows = readsPairs(type: w.type.rawValue) ? x.int8Pairs : x.int8
       let activations = BatchActivations(
-        columns: w.columns, codes: x.int8.codes.assumingMemoryBound(to: UInt8.self),
-        scales: x.int8.scales, sums32: x.int8.sums32, sums16: x.int8.sums16, minima: x.int8.centers)
+        columns: w.columns, codes: rows.codes.assumingMemoryBound(to: UInt8.self),
+        scales: rows.scales, sums32: rows.sums32, sums16: rows.sums16, minima: rows.centers)
       withUnsafeTemporaryAllocation(of: LowRankTerm.self, capacity: max(1, terms?.range.count ?? 0)) { list in
-        var first = 0
-        while first < w.rows {
+        let passes = passes(columns: w.columns)
+        for first in stride(from: 0, to: w.rows, by: 16) {
           let rows = min(16, w.rows - first)
           var count = 0
           if let terms { count = pack(terms, first, rows, into: list) }
-          matMulTile(
-            type: w.type.rawValue, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes, rows: rows,
-            tokens: tokens, activations, terms: UnsafeBufferPointer(rebasing: list[..<count]),
-            into: y + first,
-            stride: stride, scratch: scratch)
-          first += 16
+          for pass in 0..<passes {
+            matMulPass(
+              type: w.type.rawValue, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes, rows: rows,
+              tokens: tokens, pass: pass, activations, terms: UnsafeBufferPointer(rebasing: list[..<count]),
+              into: y + first, stride: outputStride, scratch: scratch)
+          }
         }
       }
     }

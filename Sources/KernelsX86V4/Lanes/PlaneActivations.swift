@@ -1,3 +1,4 @@
+import CProcessor
 import _Builtin_intrinsics.intel
 
 /// A few rows of activations at 16 bits, split into bytes: `x ≈ scale × (256 × high + low)`, a scale for 256 columns.
@@ -45,11 +46,14 @@ public func quantizePlanes(
     scales[block * rows] = largest / reach
     for sub in 0..<8 {
       let at = (8 * block + sub) * rows
-      let target = codes + 64 * at
-      let first = loadFloats16(x, 256 * block + 32 * sub),
-        second = loadFloats16(x, 256 * block + 32 * sub + 16)
-      let total0 = split(first * inverse, target, target + 32)
-      let total1 = split(second * inverse, target + 16, target + 48)
+      let first = split(loadFloats16(x, 256 * block + 32 * sub) * inverse)
+      let second = split(loadFloats16(x, 256 * block + 32 * sub + 16) * inverse)
+      let all = mullama_join(join(first.high, second.high), join(first.low, second.low))
+      UnsafeMutableRawPointer(codes + 64 * at).storeBytes(of: all, as: I512.self)
+      // Signed bytes, 128 apart from unsigned ones.
+      let totals = sumsOf16(_mm512_xor_si512(all, bytes512(0x80))) &- 16 * 128
+      let total0 = Int32(truncatingIfNeeded: 256 &* totals[0] &+ totals[2])
+      let total1 = Int32(truncatingIfNeeded: 256 &* totals[1] &+ totals[3])
       negatives[2 * at] = -total0
       negatives[2 * at + 1] = -total1
       let bytes = sums + 24 * block * rows + sub
@@ -62,14 +66,10 @@ public func quantizePlanes(
   }
 }
 
-/// Stores 16 rounded numbers as high and low bytes; returns their sum.
-@inline(__always)
-private func split(_ v: F512, _ high: UnsafeMutablePointer<Int8>, _ low: UnsafeMutablePointer<Int8>) -> Int32
-{
+/// Sixteen rounded numbers as high and low bytes.
+@inline(__always) private func split(_ v: F512) -> (high: I128, low: I128) {
   let q = _mm512_cvtps_epi32(v)
   // The low byte is signed: half of it is carried into the high one.
   let top = _mm512_srai_epi32(_mm512_add_epi32(q, _mm512_set1_epi32(128)), 8)
-  UnsafeMutableRawPointer(high).storeBytes(of: _mm512_cvtepi32_epi8(top), as: I128.self)
-  UnsafeMutableRawPointer(low).storeBytes(of: _mm512_cvtepi32_epi8(q), as: I128.self)
-  return _mm512_reduce_add_epi32(q)
+  return (_mm512_cvtepi32_epi8(top), _mm512_cvtepi32_epi8(q))
 }

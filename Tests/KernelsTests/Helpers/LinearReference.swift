@@ -6,7 +6,7 @@ import Kernels
 /// Smaller shapes are prefixes: the first `r` rows and `t` tokens of one reference serve them all.
 struct LinearReference {
   /// How a kernel stores activations.
-  enum Precision { case float, int16, int8 }
+  enum Precision { case float, int16, int8, int8Pairs }
 
   let type: TensorType
   let rows: Int
@@ -17,15 +17,21 @@ struct LinearReference {
   private var floatBounds: [Double] = []
   private var bounds16: [Double] = []
   private var bounds8: [Double] = []
-  private(set) var variances8: [Double] = []
+  private var variances8: [Double] = []
+  // A scale for 64 values.
+  private var boundsPairs: [Double] = []
+  private var variancesPairs: [Double] = []
 
   /// What the table's kernels round activations to. The fast kernels read float weights exactly, one token at
-  /// 16 bits, and more at 8 bits unless, on x86-64-v3, the weights' own codes are signed bytes.
+  /// 16 bits, and more at 8 bits unless, on x86-64-v3, the weights' own codes are signed bytes. On x86-64-v4, formats with
+  /// integer scales read 8 bits with a scale for 64 values; up to eight tokens have better ones, with the same bound here.
   static func precision(_ table: TableName, _ type: TensorType, tokens: Int) -> Precision {
     guard table.isFast else { return .float }
     switch type {
     case .q8_0, .iq4_nl, .iq4_xs: return tokens == 1 || table == .x86V3 ? .int16 : .int8
-    case .q4_0, .q4_1, .q5_0, .q5_1, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K: return tokens == 1 ? .int16 : .int8
+    case .q4_0, .q4_1, .q5_0, .q5_1: return tokens == 1 ? .int16 : .int8
+    case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K:
+      return tokens == 1 ? .int16 : table == .x86V4 ? .int8Pairs : .int8
     default: return .float
     }
   }
@@ -48,19 +54,22 @@ struct LinearReference {
     }
     for token in 0..<tokens {
       let line = x.values(row: token)
-      var step16 = [Double](repeating: 0, count: blocks), step8 = step16, reach = step16
+      var step16 = [Double](repeating: 0, count: blocks), step8 = step16, stepPairs = step16, reach = step16
       for block in 0..<blocks {
         let part = line[32 * block..<min(columns, 32 * block + 32)].map(Double.init)
         let low = part.min()!, high = part.max()!
         reach[block] = max(high, -low)
         step16[block] = reach[block] / 32767
         step8[block] = (high - low) / 254
+        let pair = line[64 * (block / 2)..<min(columns, 64 * (block / 2) + 64)]
+        stepPairs[block] = Double(pair.max()! - pair.min()!) / 254
       }
       for row in 0..<rows {
         var sum = 0.0
         for column in 0..<columns { sum += Double(w[row * columns + column]) * Double(line[column]) }
         exact.append(sum)
         var float = 0.0, half16 = 0.0, half8 = 0.0, variance = 0.0
+        var halfPairs = 0.0, variancePairs = 0.0
         for block in 0..<blocks {
           let at = row * blocks + block
           // Float32 sums. Integer codes come with an offset that they partly cancel (Q6_K: code − 32), and the two are
@@ -69,14 +78,18 @@ struct LinearReference {
           // Rounding an activation moves it by half a step at most.
           half16 += sums[at] * step16[block] / 2
           half8 += sums[at] * step8[block] / 2
+          halfPairs += sums[at] * stepPairs[block] / 2
           // … and by step/√12 in the mean square, independently of the others.
           variance += squares[at] * step8[block] * step8[block] / 12
+          variancePairs += squares[at] * stepPairs[block] * stepPairs[block] / 12
         }
         // A lane adds columns / 8 products one after the other, each rounding by 2⁻²⁴ of the sum so far.
         floatBounds.append(float * Double(columns / 8 + 16) * 0x1p-24 / 8 + 1e-30)
         bounds16.append(half16)
         bounds8.append(half8)
         variances8.append(variance)
+        boundsPairs.append(halfPairs)
+        variancesPairs.append(variancePairs)
       }
     }
   }
@@ -87,6 +100,7 @@ struct LinearReference {
     case .float: floatBounds[at]
     case .int16: floatBounds[at] + bounds16[at]
     case .int8: floatBounds[at] + bounds8[at]
+    case .int8Pairs: floatBounds[at] + boundsPairs[at]
     }
   }
 
@@ -106,13 +120,14 @@ struct LinearReference {
   }
 
   /// Root of the mean squared error over that which rounding to 8 bits predicts.
-  func rootMeanSquare8(_ output: Matrix, tokens: Int) -> Double {
+  func rootMeanSquare8(_ output: Matrix, tokens: Int, _ precision: Precision) -> Double {
+    let variances = precision == .int8Pairs ? variancesPairs : variances8
     var found = 0.0, predicted = 0.0
     for token in 0..<tokens {
       for row in 0..<output.columns {
         let error = Double(output[token, row]) - exact[token * rows + row]
         found += error * error
-        predicted += variances8[token * rows + row]
+        predicted += variances[token * rows + row]
       }
     }
     return (found / predicted).squareRoot()

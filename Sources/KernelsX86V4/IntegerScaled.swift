@@ -1,0 +1,118 @@
+import CProcessor
+import _Builtin_intrinsics.intel
+
+/// A format whose blocks of 256 have one half-precision unit, of which the scales of their groups are multiples by
+/// integers of at most eight bits.
+protocol IntegerScales: CodeFormat {
+  /// Where in a block the unit is.
+  static var unitOffset: Int { get }
+}
+
+extension Q2_K: IntegerScales { static var unitOffset: Int { 80 } }
+extension Q3_K: IntegerScales { static var unitOffset: Int { 108 } }
+extension Q4_K: IntegerScales { static var unitOffset: Int { 0 } }
+extension Q5_K: IntegerScales { static var unitOffset: Int { 0 } }
+extension Q6_K: IntegerScales { static var unitOffset: Int { 208 } }
+
+extension PanelView {
+  /// `[subBlock][group][row]`: the scales as integers.
+  var integerScales: UnsafeMutablePointer<Int32> {
+    UnsafeMutableRawPointer(scales).assumingMemoryBound(to: Int32.self)
+  }
+  /// `[block][row]`. Totals of pairs need half the room of totals.
+  var units: UnsafeMutablePointer<Float> { totals + Panel.subBlocks / 2 * 16 }
+}
+
+/// Formats with integer scales: activations that share a scale over 64 columns allow to sum two sub-blocks as integers, so
+/// that fewer steps of a product are float ones.
+enum IntegerScaled<Format: IntegerScales>: PanelProduct {
+  static var scaledSubBlocks: Int { 2 }
+
+  /// Scales become integers again, and totals those of pairs.
+  @inline(__always)
+  static func prepare(
+    _ panel: PanelView, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, first: Int, count: Int
+  ) {
+    for pair in 0..<count / 2 {
+      let total = loadFloats16(panel.totals, 32 * pair) + loadFloats16(panel.totals, 32 * pair + 16)
+      storeFloats16(total, panel.totals, 16 * pair)
+    }
+    for block in 0..<count / 8 {
+      let p = w + (first / 8 + block) * Format.bytesPerBlock + Format.unitOffset
+      for row in 0..<16 { panel.units[16 * block + row] = half(p, min(row, rows - 1) * rowBytes) }
+      // The quotient is within 1e-4 of the integer. A unit of zero makes every weight its offset.
+      let unit = loadFloats16(panel.units, 16 * block)
+      let inverse = (splat512(1) / unit).replacing(with: 0, where: unit .== 0)
+      for group in 8 * groups * block..<8 * groups * (block + 1) {
+        let scale = _mm512_cvtps_epi32(loadFloats16(panel.scales, 16 * group) * inverse)
+        UnsafeMutableRawPointer(panel.integerScales + 16 * group).storeBytes(of: scale, as: I512.self)
+      }
+    }
+  }
+
+  @inline(__always)
+  static func multiply<let Tokens: Int>(
+    _ panel: PanelView, _ count: Int, _ x: ActivationRows, _ sums: inout InlineArray<Tokens, F512>
+  ) {
+    for block in 0..<count / 8 {
+      for sub in 8 * block..<8 * block + 8 {
+        for group in 0..<groups { addOffsets(panel, sub, group, x, &sums) }
+      }
+      for pair in 4 * block..<4 * block + 4 { addTotals(panel, pair, x, &sums) }
+      var products = InlineArray<Tokens, F512>(repeating: splat512(0))
+      for pair in 4 * block..<4 * block + 4 {
+        let lanes: InlineArray<Tokens, I512> = pairDot(panel, pair, x)
+        for t in 0..<Tokens {
+          products[t] = fma(toFloat(lanes[t]), splat512(x.scales[t * x.scaleStride + pair]), products[t])
+        }
+      }
+      let unit = loadFloats16(panel.units, 16 * block)
+      for t in 0..<Tokens { sums[t] = fma(products[t], unit, sums[t]) }
+    }
+  }
+
+  /// Σ scale × code × x over 64 columns. Bound: 127 × 32 × 255 × 64 < 2³¹.
+  @inline(__always)
+  private static func pairDot<let Tokens: Int>(
+    _ panel: PanelView, _ pair: Int, _ x: ActivationRows
+  ) -> InlineArray<Tokens, I512> {
+    var total = InlineArray<Tokens, I512>(repeating: _mm512_setzero_si512())
+    for sub in 2 * pair..<2 * pair + 2 {
+      for group in 0..<groups {
+        let lanes: InlineArray<Tokens, I512> = dot(panel, sub, group, x)
+        let scale = load512(panel.integerScales + (sub * groups + group) * 16)
+        for t in 0..<Tokens { total[t] = _mm512_add_epi32(total[t], _mm512_mullo_epi32(lanes[t], scale)) }
+      }
+    }
+    return total
+  }
+}
+
+/// Quantizes `count` floats (a multiple of 64) to 8 bits, in order: `x ≈ minimum + scale × code`, a scale and a minimum for
+/// 64 of them. `sums32` and `sums16` receive scale × Σ code over each 32 and each 16.
+public func quantizePairs(
+  _ x: UnsafePointer<Float>, count: Int, into codes: UnsafeMutablePointer<UInt8>,
+  scales: UnsafeMutablePointer<Float>, minima: UnsafeMutablePointer<Float>,
+  sums32: UnsafeMutablePointer<Float>, sums16: UnsafeMutablePointer<Float>
+) {
+  for pair in 0..<count / 64 {
+    let v = x + 64 * pair
+    let v0 = loadFloats16(v), v1 = loadFloats16(v, 16), v2 = loadFloats16(v, 32), v3 = loadFloats16(v, 48)
+    let largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(v0, v1), _mm512_max_ps(v2, v3)))
+    let smallest = _mm512_reduce_min_ps(_mm512_min_ps(_mm512_min_ps(v0, v1), _mm512_min_ps(v2, v3)))
+    let center = (largest + smallest) / 2, reach = (largest - smallest) / 2
+    let scale = reach / 127, inverse = splat512(reach > 0 ? 127 / reach : 0)
+    @inline(__always) func code(_ values: F512) -> I128 {
+      let q = _mm512_cvtps_epi32((values - splat512(center)) * inverse)
+      return _mm512_cvtepi32_epi8(_mm512_add_epi32(q, _mm512_set1_epi32(128)))
+    }
+    let all = mullama_join(join(code(v0), code(v1)), join(code(v2), code(v3)))
+    UnsafeMutableRawPointer(codes + 64 * pair).storeBytes(of: all, as: I512.self)
+    let totals = sumsOf16(all)
+    for part in 0..<4 { sums16[4 * pair + part] = scale * Float(totals[part]) }
+    sums32[2 * pair] = scale * Float(totals[0] &+ totals[1])
+    sums32[2 * pair + 1] = scale * Float(totals[2] &+ totals[3])
+    scales[pair] = scale
+    minima[pair] = center - 128 * scale
+  }
+}
