@@ -80,8 +80,9 @@ private func scaleRow<F: CodeFormat>(
   return offset
 }
 
-/// How far ahead of the present block weights are fetched: the processor's own prefetching ends with each page.
-private let prefetchDistance = 3072
+/// How far ahead of the present block weights are fetched, into the second-level cache: the first has room for long rows
+/// of activations, or for weights that wait, but not for both. The processor's own prefetching ends with each page.
+private let prefetchDistance = 8192
 
 /// Second pass: Σ factor × integer products.
 @inline(__always)
@@ -92,10 +93,10 @@ private func multiplyRow<F: CodeFormat>(
   let perBlock = F.subBlocksPerBlock
   @inline(__always) func step(_ block: Int, _ parity: Int) {
     let b = row + block * F.bytesPerBlock
-    mullama_prefetch(b + prefetchDistance)
-    if F.bytesPerBlock > 64 { mullama_prefetch(b + prefetchDistance + 64) }
-    if F.bytesPerBlock > 128 { mullama_prefetch(b + prefetchDistance + 128) }
-    if F.bytesPerBlock > 192 { mullama_prefetch(b + prefetchDistance + 192) }
+    mullama_prefetch_far(b + prefetchDistance)
+    if F.bytesPerBlock > 64 { mullama_prefetch_far(b + prefetchDistance + 64) }
+    if F.bytesPerBlock > 128 { mullama_prefetch_far(b + prefetchDistance + 128) }
+    if F.bytesPerBlock > 192 { mullama_prefetch_far(b + prefetchDistance + 192) }
     let q = x.codes + F.weightsPerBlock * block
     let scales = factors + block * perBlock * (F.groupsOf16 ? 2 : 1)
     F.forEachSubBlock(b) { index, even, odd in
