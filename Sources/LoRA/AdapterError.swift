@@ -91,7 +91,8 @@ extension AdapterError: CustomStringConvertible {
     case .noTensors(let file):
       "\(file): the adapter has no LoRA tensors"
     case .unsupportedKind(let file, let kind):
-      "\(file): adapters of kind \(kind) are not supported; only LoRA and what PEFT builds on it are"
+      "\(file): adapters of kind \(kind) are not supported; only LoRA and what PEFT builds on it are; "
+        + "what PEFT can merge (merge_and_unload) works as a merged model that is converted to GGUF"
     case .incompleteFolder(let folder, let missing, let hint):
       "\(folder): not a PEFT adapter: \(missing) is missing" + (hint.map { "; " + $0 } ?? "")
     case .invalidConfiguration(let file, let reason):

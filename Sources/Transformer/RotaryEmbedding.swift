@@ -17,10 +17,10 @@ package struct RotaryEmbedding: Sendable {
   package enum Scaling: Sendable, Equatable {
     case none
     case linear(factor: Float)
-    /// `fastTurns` and `slowTurns`: pairs that turn more often than `fastTurns` within the original context keep their
-    /// frequency, those that turn less than `slowTurns` are interpolated (β and α of the paper).
     /// Each pair has a factor, one for sequences up to the original context and one for longer ones.
     case longRope(originalContext: Int, attentionFactor: Float)
+    /// `fastTurns` and `slowTurns`: pairs that turn more often than `fastTurns` within the original context keep their
+    /// frequency, those that turn less than `slowTurns` are interpolated (β and α of the paper).
     case yarn(factor: Float, originalContext: Int, attentionFactor: Float, fastTurns: Float, slowTurns: Float)
   }
 

@@ -276,6 +276,29 @@ import Transformer
     }
   }
 
+  /// Trainers often add a token only to fill up batches with. It is in no text, so nobody misses its row.
+  @Test(arguments: ["\"<pad>\"", "{\"content\": \"<pad>\", \"lstrip\": false}"])
+  func aPaddingTokenNeedsNoRow(_ padding: String) throws {
+    let run = try DecoderRun(.llama, .reference)
+    func tokens(_ others: String, _ names: [String]) throws -> [AddedToken] {
+      var draft = PEFTDraft()
+      draft.addPair("model.layers.1.self_attn.o_proj", inputs: 64, outputs: 64)
+      draft.files["tokenizer_config.json"] =
+        "{\"pad_token\": \(padding), \(others)" + Self.names(320, names).dropFirst()
+      return try #require(try run.bind([(draft.adapter(), 1)])).addedTokens
+    }
+    #expect(try tokens("", ["<pad>"]) == [])
+    // It has another use, or is not the only one.
+    #expect(throws: AdapterError.self) { try tokens("\"eos_token\": \(padding), ", ["<pad>"]) }
+    #expect(throws: AdapterError.self) { try tokens("", ["<pad>", "<new>"]) }
+    // With a row it is a token as any other.
+    var draft = Self.draft(.savedLayers, try TinyModel.llama.draft(), isTied: false)
+    draft.files["tokenizer_config.json"] =
+      "{\"pad_token\": \(padding), " + Self.names(320, ["<a>", "<pad>"]).dropFirst()
+    let set = try #require(try run.bind([(draft.adapter(), 1)]))
+    #expect(set.addedTokens.map(\.text) == ["<a>", "<pad>"])
+  }
+
   @Test func holesAndCollisions() throws {
     let hole = try problem { $0.files["tokenizer_config.json"] = Self.names(321, ["<a>"]) }
     guard case .tokenHole(_, 320) = hole else {
@@ -300,7 +323,10 @@ import Transformer
   }
 
   /// Ids that the model's matrices have rows for, but its vocabulary only placeholders.
-  @Test func placeholdersGetNames() throws {
+  @Test(arguments: [
+    "[PAD300]", "<|reserved_special_token_7|>", "<unused7>", "<|placeholder7|>", "<|dummy_7|>", "[control_7]",
+    "<SPECIAL_7>",
+  ]) func placeholdersGetNames(_ placeholder: String) throws {
     var model = try TinyModel.llama.draft()
     guard case .array(.string(var texts)) = model["tokenizer.ggml.tokens"],
       case .array(.int32(var types)) = model["tokenizer.ggml.token_type"]
@@ -308,7 +334,7 @@ import Transformer
       Issue.record("the fixture has no vocabulary")
       return
     }
-    texts[300] = "[PAD300]"
+    texts[300] = placeholder
     texts[301] = "nothing"
     types[301] = 5
     model["tokenizer.ggml.tokens"] = .array(.string(texts))

@@ -156,8 +156,16 @@ import Testing
     try withTemporaryDirectory { folder in
       #expect(
         throws: AdapterError.incompleteFolder(
-          folder: folder.path, missing: "adapter_config.json", hint: nil)
+          folder: folder.path, missing: "adapter_config.json",
+          hint: "of a training run, name the folder inside that has it, such as a checkpoint")
       ) { try LoRAAdapter.load(folder.path) }
+      let model = folder.appendingPathComponent("config.json")
+      try "{}".write(to: model, atomically: true, encoding: .utf8)
+      #expect {
+        try LoRAAdapter.load(folder.path)
+      } throws: { error in
+        "\(error)".contains("that of a whole model")
+      }
       try "{}".write(
         to: folder.appendingPathComponent("adapter_config.json"), atomically: true, encoding: .utf8)
       #expect(

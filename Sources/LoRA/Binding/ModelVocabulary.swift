@@ -22,10 +22,27 @@ struct ModelVocabulary {
     return plain(texts[token.id]) == plain(token.text)
   }
 
-  /// Converters fill up a vocabulary to the rows of the matrices: type 5, "unused", and such a text.
+  /// Converters fill up a vocabulary to the rows of the matrices: type 5, "unused", and such a text. Makers of models leave
+  /// room for the tokens of others.
   func isPlaceholder(_ id: Int) -> Bool {
     id >= texts.count || (id < types.count && types[id] == 5) || texts[id] == "[PAD\(id)]"
+      || Self.isReserved(texts[id])
   }
+
+  /// Is it `<|reserved_special_token_7|>` (Llama 3), `<unused7>` (Gemma), `<|placeholder7|>` (Phi 3), `<|dummy_7|>` (Phi 4),
+  /// `[control_7]` or `<SPECIAL_7>` (Mistral)?
+  private static func isReserved(_ text: String) -> Bool {
+    for (start, end) in reserved where text.hasPrefix(start) && text.hasSuffix(end) {
+      let number = text.dropFirst(start.count).dropLast(end.count)
+      if !number.isEmpty, number.allSatisfy({ $0.isASCII && $0.isNumber }) { return true }
+    }
+    return false
+  }
+
+  private static let reserved = [
+    ("<|reserved_special_token_", "|>"), ("<unused", ">"), ("<|placeholder", "|>"), ("<|dummy_", "|>"),
+    ("[control_", "]"), ("<SPECIAL_", ">"),
+  ]
 
   /// Has no row from `first` on a token of its own? Not so where the file has no vocabulary at all.
   func hasOnlyPlaceholders(from first: Int) -> Bool {

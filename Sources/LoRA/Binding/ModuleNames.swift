@@ -19,8 +19,10 @@ struct ModuleNames: Sendable {
 
   /// nil: the architecture has no tensor for such a module.
   func tensor(of module: String) -> Tensor? {
-    if let name = Self.outside[module] { return Tensor(name: name + ".weight", expert: nil) }
-    let words = module.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    let words = Self.unwrapped(module)
+    if let name = Self.outside[words.joined(separator: ".")] {
+      return Tensor(name: name + ".weight", expert: nil)
+    }
     guard words.count > 3, words[0] == "model", words[1] == "layers", let layer = Self.number(words[2]) else {
       return nil
     }
@@ -35,6 +37,17 @@ struct ModuleNames: Sendable {
       return tensor(name, expert)
     }
     return nil
+  }
+
+  /// The words of a module's name as a model that makes text has them: without the wrappers of compilation and of models that
+  /// also see images, and inside `model`, where training had only the inside.
+  private static func unwrapped(_ module: String) -> [String] {
+    var words = module.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    words.removeAll { $0 == "_orig_mod" || $0 == "language_model" }
+    if let first = words.first, ["layers", "embed_tokens", "norm"].contains(first) {
+      words.insert("model", at: 0)
+    }
+    return words
   }
 
   /// Does the converter add 1 to norm weights, because the model multiplies with 1 + weight?

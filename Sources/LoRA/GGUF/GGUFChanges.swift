@@ -1,5 +1,6 @@
 import GGUF
 import Kernels
+import Transformer
 
 /// Puts the tensors of a GGUF adapter together into changes: llama.cpp's pairs and norms, and `OwnTensors`.
 struct GGUFChanges {
@@ -90,11 +91,12 @@ struct GGUFChanges {
     let key = OwnTensors.rowsKey(target)
     let values = try matrix(tensor)
     guard let indices = try file.metadata.ints(key), indices.count == values.rows,
-      zip(indices, indices.dropFirst()).allSatisfy({ $0 < $1 }), (indices.first ?? 0) >= 0
+      zip(indices, indices.dropFirst()).allSatisfy({ $0 < $1 }), indices.allSatisfy(AddedToken.ids.contains)
     else {
       throw AdapterError.invalidSetting(
         file: file.path, key: key,
-        expected: "\(values.rows) ascending row numbers, those of '\(tensor.name)'",
+        expected: "\(values.rows) ascending row numbers below \(AddedToken.ids.upperBound), those of "
+          + "'\(tensor.name)'",
         found: "something else")
     }
     return .rows(tensor: target, indices, values, tiesOutput: tied.contains(target))

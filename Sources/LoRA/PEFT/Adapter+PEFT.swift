@@ -12,19 +12,25 @@ extension Adapter {
     let folder = try PEFTFolder(path)
     return try read(
       PEFTConfiguration(path: folder.configuration), SafeTensorsFile.open(folder.weights), path: path,
-      name: folder.name, tokens: PEFTTokens.read(folder.path))
+      name: folder.name, tokens: PEFTTokens(folder.path))
   }
 
   static func read(
     _ configuration: PEFTConfiguration, _ file: SafeTensorsFile, path: String, name: String,
-    tokens: [AddedToken] = []
+    tokens: PEFTTokens
   ) throws -> Adapter {
     var reader = PEFTReader(configuration, file)
     let changes = try reader.changes()
+    let trainedOn = tokens.list.isEmpty ? [:] : try reader.trainedOn()
+    // A padding token without a row is in no text, so training had no need of its row either.
+    let added = tokens.list.filter { token in
+      token.id != tokens.padding || changes.contains { $0.hasRow(of: token.id) }
+        || trainedOn.values.contains { $0.rows > token.id }
+    }
     return try Adapter(
       path: path, name: name, naming: .peft, alpha: configuration.alpha, baseModel: configuration.baseModel,
-      invocationTokens: configuration.invocationTokens, addedTokens: tokens,
-      trainedOn: tokens.isEmpty ? [:] : try reader.trainedOn(), changes: changes)
+      invocationTokens: configuration.invocationTokens, addedTokens: added, trainedOn: trainedOn,
+      changes: changes)
   }
 }
 
@@ -44,6 +50,7 @@ private struct PEFTReader {
 
   mutating func changes() throws -> [Change] {
     try sort()
+    try checkTying()
     var changes: [Change] = []
     for module in order {
       guard let parts = modules[module] else { continue }
@@ -62,11 +69,10 @@ private struct PEFTReader {
     }
     for module in configuration.replaced
     where !modules.contains(where: { $0.value[.weight] != nil && PEFTConfiguration.names($0.key, module) }) {
-      throw AdapterError.missingHalf(file: file.path, tensor: module, half: module + ".weight")
+      throw lacking(module, "modules_to_save", "weight")
     }
     for (module, _) in configuration.tokens where !changes.contains(where: { $0.trains(module) }) {
-      throw AdapterError.missingHalf(
-        file: file.path, tensor: module, half: module + ".token_adapter.trainable_tokens_delta")
+      throw lacking(module, "trainable_token_indices", "token_adapter.trainable_tokens_delta")
     }
     return changes
   }
@@ -79,6 +85,22 @@ private struct PEFTReader {
       found[module] = try matrix(weight)
     }
     return found
+  }
+
+  private func lacking(_ module: String, _ key: String, _ tensor: String) -> AdapterError {
+    .contradiction(
+      file: configuration.path,
+      what: "\(key) names '\(module)', but '\(file.path)' has no tensor '\(module).\(tensor)'")
+  }
+
+  /// With tied weights the factors of an embedding are the output's as well: PEFT writes them a second time, as the output's.
+  private func checkTying() throws(AdapterError) {
+    guard configuration.tiesWeights, let embedding = order.first(where: { modules[$0]?[.embeddingA] != nil }),
+      !order.contains(where: { $0.hasSuffix("lm_head") && modules[$0]?[.a] != nil })
+    else { return }
+    throw .unsupportedSetting(
+      file: configuration.path, key: "ensure_weight_tying", value: "true",
+      reason: "the factors of '\(embedding)' would hold for the output as well, which has none in the file")
   }
 
   private mutating func sort() throws(AdapterError) {
@@ -106,10 +128,12 @@ private struct PEFTReader {
     }
     guard let a = halves.a else { throw missing("a") }
     guard let b = halves.b else { throw missing("b") }
-    if isEmbedding, configuration.tiesWeights {
-      throw AdapterError.unsupportedSetting(
-        file: configuration.path, key: "ensure_weight_tying", value: "true",
-        reason: "the factors of '\(module)' would hold for the output as well")
+    if a.shape.contains(0) || b.shape.contains(0) {
+      throw AdapterError.unsupportedTarget(
+        adapter: file.path, tensor: module,
+        reason:
+          "its factors are empty, as when DeepSpeed has not gathered them before saving; save the adapter again "
+          + "with them (stage3_gather_16bit_weights_on_model_save)")
     }
     try configuration.checkIsTarget(module, tensor: a.name)
     // Both halves are `rank` long in one dimension: A in its rows, B in its columns.
@@ -238,6 +262,18 @@ private struct PEFTReader {
 }
 
 extension Change {
+  /// Does it bring a row for a token, in an embedding or an output?
+  fileprivate func hasRow(of id: Int) -> Bool {
+    let isEmbedding = tensor.hasSuffix("embed_tokens")
+    guard isEmbedding || tensor.hasSuffix("lm_head") else { return false }
+    switch self {
+    case .matrix(_, let matrix, _): return matrix.rows > id
+    case .lowRank(let pair): return (isEmbedding ? pair.a : pair.b).rows > id
+    case .rows(_, let rows, _, _): return rows.contains(id)
+    case .norm, .bias: return false
+    }
+  }
+
   /// Are these the trained tokens of a module that the configuration names?
   fileprivate func trains(_ module: String) -> Bool {
     guard case .rows(let tensor, _, _, _) = self else { return false }

@@ -100,7 +100,8 @@ struct PEFTConfiguration: Sendable {
 
   /// Throws if the configuration says that a module has no factors.
   func checkIsTarget(_ module: String, tensor: String) throws(AdapterError) {
-    if let targets, !targets.contains(where: { Self.names(module, $0) }) {
+    let isTied = tiesWeights && module.hasSuffix("lm_head")
+    if let targets, !isTied, !targets.contains(where: { Self.names(module, $0) }) {
       throw .contradiction(
         file: path, what: "there is a tensor '\(tensor)', but target_modules leaves it out")
     }

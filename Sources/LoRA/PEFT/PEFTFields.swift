@@ -10,7 +10,7 @@ struct PEFTFields {
     "auto_mapping", "base_model_name_or_path", "revision", "inference_mode", "task_type", "peft_version",
     "lora_dropout", "loftq_config", "eva_config", "corda_config", "lora_ga_config", "megatron_core",
     "megatron_config", "qalora_group_size", "runtime_config", "layers_pattern", "exclude_modules",
-    "fan_in_fan_out", "peft_type",
+    "fan_in_fan_out", "peft_type", "velora_config",
   ]
 
   /// Fields that are read.
@@ -31,7 +31,12 @@ struct PEFTFields {
   ]
 
   /// Ways of initialising that leave the base model's weights as they were.
-  private static let plainInitialisations = ["gaussian", "eva", "orthogonal", "mini_lora", "true", "false"]
+  private static let plainInitialisations = [
+    "gaussian", "eva", "orthogonal", "mica", "mini_lora", "true", "false",
+  ]
+
+  /// Tasks whose models have a head of their own in the place of the one that makes text.
+  private static let tasksWithoutText = ["SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS"]
 
   func invalid(_ key: String, _ expected: String) -> AdapterError {
     .invalidSetting(file: path, key: key, expected: expected, found: root[key]?.excerpt() ?? "nothing")
@@ -57,7 +62,13 @@ struct PEFTFields {
       if Self.isOff(value) { continue }
       throw .unsupportedSetting(
         file: path, key: key, value: value.excerpt(),
-        reason: Self.unsupported[key] ?? "its meaning is not known here")
+        reason: Self.unsupported[key]
+          ?? "its meaning is not known here; if it is only about training, take it out of the file")
+    }
+    if let task = value("task_type")?.string, Self.tasksWithoutText.contains(task) {
+      throw .unsupportedSetting(
+        file: path, key: "task_type", value: task,
+        reason: "it was trained with a head that answers with classes or places, not with text")
     }
     let way: String? =
       switch value("init_lora_weights") {
@@ -67,10 +78,23 @@ struct PEFTFields {
       }
     if let way {
       throw .unsupportedSetting(
-        file: path, key: "init_lora_weights", value: way,
-        reason: "it changes the base model's weights; save the adapter converted to plain LoRA "
-          + "(path_initial_model_for_weight_conversion)")
+        file: path, key: "init_lora_weights", value: way, reason: Self.reason(against: way.lowercased()))
     }
+  }
+
+  /// Why factors that were initialised in some way do not mean what plain ones do, and what to do about it.
+  private static func reason(against way: String) -> String {
+    if ["pissa", "olora", "corda", "lora_ga"].contains(where: { way.hasPrefix($0) }) {
+      return
+        "it took a part out of the base model's weights before training; make a plain adapter of it with PEFT's "
+        + "save_pretrained(…, path_initial_model_for_weight_conversion=…), as docs/adapters.md shows"
+    }
+    if way == "loftq" {
+      return "it was trained on a base whose weights LoftQ had rounded; merge it into that base with PEFT "
+        + "(merge_and_unload), and convert the merged model to GGUF"
+    }
+    return
+      "it is not known here whether it changes the base model's weights; if it does not, write true in its place"
   }
 
   func bool(_ key: String) throws(AdapterError) -> Bool {

@@ -27,7 +27,11 @@ struct PEFTFolder {
     self.path = folder
     configuration = folder + "/" + Self.configurationName
     guard Self.exists(configuration) else {
-      throw AdapterError.incompleteFolder(folder: folder, missing: Self.configurationName, hint: nil)
+      throw AdapterError.incompleteFolder(
+        folder: folder, missing: Self.configurationName,
+        hint: Self.exists(folder + "/config.json")
+          ? "its config.json is that of a whole model, which has to be converted to GGUF"
+          : "of a training run, name the folder inside that has it, such as a checkpoint")
     }
     if isFolder || file == Self.configurationName {
       let found = Self.weightNames.first { Self.exists(folder + "/" + $0) }

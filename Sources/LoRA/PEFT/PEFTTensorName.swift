@@ -13,7 +13,8 @@ struct PEFTTensorName: Equatable {
     case trainedTokens
     /// The base module's weight beside factors: a copy of what the base model has, but for tokens that were added to it.
     case baseWeight
-    /// A copy of what the base model has.
+    /// A copy of what the base model has, or of use in training only (VeLoRA's projections, which compress what is kept for the
+    /// way back).
     case unused
   }
 
@@ -28,7 +29,10 @@ struct PEFTTensorName: Equatable {
     let words = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     let marker = words.lastIndex { Self.markers.contains($0) }
     guard let marker else {
-      guard words.count > 1, let part = Self.plain(words[words.count - 1]) else { return nil }
+      // A factor of some other kind is no module's weight.
+      guard words.count > 1, let part = Self.plain(words[words.count - 1]),
+        !words.contains(where: { $0.hasPrefix("lora_") })
+      else { return nil }
       module = words.dropLast().joined(separator: ".")
       self.part = part
       return
@@ -44,6 +48,7 @@ struct PEFTTensorName: Equatable {
   private static let markers: Set<String> = [
     "lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector", "base_layer",
     "modules_to_save", "original_module", "trainable_tokens_delta", "trainable_tokens_original",
+    "lora_velora_embed",
   ]
 
   private static func plain(_ word: String) -> Part? {

@@ -21,29 +21,40 @@ struct PEFTTokens {
 
   private var found: [Int: AddedToken] = [:]
   private var ids: [String: Int] = [:]
+  /// The token that fills up batches in training, if it does nothing else.
+  private(set) var padding: Int?
+
+  /// Ascending by id.
+  var list: [AddedToken] { found.values.sorted { $0.id < $1.id } }
 
   /// - Parameter folder: where any of the files may be missing.
-  static func read(_ folder: String) throws -> [AddedToken] {
-    var tokens = PEFTTokens()
+  init(_ folder: String) throws {
     let configuration = folder + "/tokenizer_config.json"
     var special: Set<String> = []
-    if let bytes = try bytes(configuration) {
-      if let decoder = try member("added_tokens_decoder", bytes, configuration) {
-        try tokens.addDecoder(decoder, configuration)
+    var roles: [String: String] = [:]
+    if let bytes = try Self.bytes(configuration) {
+      if let decoder = try Self.member("added_tokens_decoder", bytes, configuration) {
+        try addDecoder(decoder, configuration)
       }
-      let names = try member("additional_special_tokens", bytes, configuration)?.array ?? []
-      special = Set(names.compactMap { $0.string ?? $0["content"]?.string })
+      let names = try Self.member("additional_special_tokens", bytes, configuration)?.array ?? []
+      special = Set(names.compactMap(Self.text))
+      for role in ["pad_token", "eos_token", "bos_token", "unk_token"] {
+        roles[role] = try Self.member(role, bytes, configuration).flatMap(Self.text)
+      }
     }
     let whole = folder + "/tokenizer.json"
-    if tokens.found.isEmpty, let bytes = try bytes(whole),
-      let list = try member("added_tokens", bytes, whole)
+    if found.isEmpty, let bytes = try Self.bytes(whole),
+      let list = try Self.member("added_tokens", bytes, whole)
     {
-      try tokens.addList(list, whole)
+      try addList(list, whole)
     }
     let plain = folder + "/added_tokens.json"
-    if let bytes = try bytes(plain) { try tokens.addPlain(bytes, special, plain) }
-    return tokens.found.values.sorted { $0.id < $1.id }
+    if let bytes = try Self.bytes(plain) { try addPlain(bytes, special, plain) }
+    if let text = roles.removeValue(forKey: "pad_token"), !roles.values.contains(text) { padding = ids[text] }
   }
+
+  /// A token's text, which stands alone or in an object.
+  private static func text(_ token: JSON) -> String? { token.string ?? token["content"]?.string }
 
   private static func bytes(_ path: String) throws -> [UInt8]? {
     guard access(path, F_OK) == 0 else { return nil }

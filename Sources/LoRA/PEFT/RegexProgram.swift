@@ -128,7 +128,8 @@ struct RegexProgram {
       case ":": break
       case "P" where next == "<":
         while let scalar = take(), scalar != ">" {}
-      default: throw Failure(reason: "look-around, flags and references are not supported")
+      default:
+        throw Failure(reason: "look-around, flags and references are not supported; write it without them")
       }
     }
     try alternatives()

@@ -51,6 +51,16 @@ import Transformer
         if case AdapterError.invalidSetting(_, key, _, _) = error { true } else { false }
       }
     }
+    for last in [Int64(1 << 24), .max] {
+      var wrong = draft(run)
+      put(&wrong, "token_embd.weight.row_replacement", [64, 2])
+      wrong[key] = .array(.int64([3, last]))
+      #expect {
+        try wrong.adapter()
+      } throws: { error in
+        if case AdapterError.invalidSetting(_, key, _, _) = error { true } else { false }
+      }
+    }
     var beyond = draft(run)
     put(&beyond, "token_embd.weight.row_replacement", [64, 2])
     beyond[key] = .array(.uint32([3, 320]))

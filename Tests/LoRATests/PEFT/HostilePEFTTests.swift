@@ -113,12 +113,30 @@ import Transformer
     ("init_lora_weights", "\"olora\""),
     ("init_lora_weights", "\"loftq\""), ("init_lora_weights", "\"corda\""), ("some_new_setting", "true"),
     ("some_new_setting", "0.5"), ("some_new_setting", "\"x\""), ("some_new_setting", "0"),
+    ("task_type", "\"SEQ_CLS\""), ("task_type", "\"TOKEN_CLS\""), ("task_type", "\"QUESTION_ANS\""),
   ]) func settingsThatAreNotSupported(_ key: String, _ value: String) throws {
     guard case .unsupportedSetting(_, key, _, _) = try Self.readError({ $0[key] = value }) else {
       Issue.record("\(key) = \(value) was not refused")
       return
     }
     for off in ["null", "false"] { #expect(try Self.readError { $0[key] = off } == nil) }
+  }
+
+  /// How an adapter was initialised decides what can be done with it.
+  @Test(arguments: [
+    ("pissa", "path_initial_model_for_weight_conversion"),
+    ("pissa_niter_16", "path_initial_model_for_weight_conversion"),
+    ("olora", "path_initial_model_for_weight_conversion"),
+    ("corda", "path_initial_model_for_weight_conversion"),
+    ("lora_ga", "path_initial_model_for_weight_conversion"), ("loftq", "merge_and_unload"),
+    ("something_new", "write true"),
+  ]) func whatToDoAboutAnInitialisation(_ way: String, _ advice: String) throws {
+    let error = try Self.readError { $0["init_lora_weights"] = "\"\(way)\"" }
+    guard case .unsupportedSetting(_, "init_lora_weights", way, let reason) = error else {
+      Issue.record("\(way) was not refused")
+      return
+    }
+    #expect(reason.contains(advice))
   }
 
   /// PEFT then changes the output as well, which the factors of an embedding do not say.
@@ -139,11 +157,30 @@ import Transformer
     }
   }
 
+  /// PEFT writes the tied factors a second time, as the output's, and does not name the output among the targets.
+  @Test func factorsOfATiedEmbeddingAndOutput() throws {
+    func logits(_ ties: String, targets: String) throws -> [[Float]] {
+      var draft = PEFTDraft()
+      draft["ensure_weight_tying"] = ties
+      draft["target_modules"] = targets
+      draft.put("model.embed_tokens.lora_embedding_A", [4, 320], deviation: 1)
+      draft.put("model.embed_tokens.lora_embedding_B", [64, 4])
+      draft.addPair("lm_head", inputs: 64, outputs: 320)
+      let run = try DecoderRun(.tied, .reference)
+      return try run.logits([1, 9, 71], run.bind([(draft.adapter(), 1)]))
+    }
+    let both = try logits("false", targets: "[\"embed_tokens\", \"lm_head\"]")
+    #expect(try logits("true", targets: "[\"embed_tokens\"]") == both)
+    #expect(throws: AdapterError.self) { try logits("false", targets: "[\"embed_tokens\"]") }
+  }
+
   @Test func harmlessSettings() throws {
     for (key, value) in [
       ("lora_dropout", "0.1"), ("task_type", "\"CAUSAL_LM\""), ("inference_mode", "true"),
       ("fan_in_fan_out", "true"),
-      ("init_lora_weights", "\"gaussian\""), ("init_lora_weights", "false"), ("qalora_group_size", "16"),
+      ("init_lora_weights", "\"gaussian\""), ("init_lora_weights", "\"mica\""),
+      ("init_lora_weights", "false"), ("qalora_group_size", "16"),
+      ("velora_config", "{\"num_groups\": 64}"), ("task_type", "\"FEATURE_EXTRACTION\""),
       ("megatron_core", "\"megatron.core\""), ("auto_mapping", "{\"parent_library\": \"x\"}"),
       ("revision", "\"main\""),
       ("peft_version", "\"9.9\""), ("loftq_config", "{}"), ("target_modules", "\".*q_proj\""),
@@ -205,6 +242,8 @@ import Transformer
           $0.put("model.embed_tokens.token_adapter.trainable_tokens_delta", [2, 64])
         }, "lists 3 tokens"
       ), ({ $0.put(Self.q + ".lora_A.default.weight", [4, 64]) }, "two names"),
+      ({ $0["modules_to_save"] = "[\"lm_head\"]" }, "no tensor 'lm_head.weight'"),
+      ({ $0["trainable_token_indices"] = "[1]" }, "trainable_tokens_delta"),
     ] as [((inout PEFTDraft) -> Void, String)] {
       let error = try Self.readError(edit)
       guard case .contradiction(_, let what) = error else {
@@ -223,8 +262,6 @@ import Transformer
       ({ $0.weights.tensors.remove(at: 1) }, "lora_B.weight"),
       ({ $0["use_dora"] = "true" }, "lora_magnitude_vector"), ({ $0["lora_bias"] = "true" }, "lora_B.bias"),
       ({ $0.put("model.embed_tokens.lora_embedding_A", [4, 320]) }, "lora_embedding_B"),
-      ({ $0["modules_to_save"] = "[\"lm_head\"]" }, "lm_head.weight"),
-      ({ $0["trainable_token_indices"] = "[1]" }, "trainable_tokens_delta"),
       ({ $0.put("lm_head.lora_magnitude_vector", [320]) }, "lora_A.weight"),
     ] as [((inout PEFTDraft) -> Void, String)] {
       let error = try Self.readError(edit)
@@ -239,7 +276,7 @@ import Transformer
   @Test func namesOfNoForm() throws {
     for name in [
       "lora_A.weight", "x", "\(Self.q).lora_C.weight.x", "\(Self.q).lora_A", "\(Self.q).lora_A.a.b.weight",
-      "\(Self.q).running_mean",
+      "\(Self.q).running_mean", "\(Self.q).lora_C.weight",
     ] {
       guard
         case .unexpectedTensor(_, PEFTDraft.prefix + name) = try Self.readError({ $0.put(name, [4, 64]) })
@@ -247,6 +284,21 @@ import Transformer
         Issue.record("\(name) was not refused")
         continue
       }
+    }
+  }
+
+  /// DeepSpeed's third stage leaves empty tensors in the place of those that it has not gathered.
+  @Test func emptyFactors() throws {
+    for (a, b) in [([0], [0]), ([0], [64, 4]), ([4, 0], [64, 4])] {
+      let error = try Self.readError {
+        $0.put(Self.q + ".lora_A.weight", a)
+        $0.put(Self.q + ".lora_B.weight", b)
+      }
+      guard case .unsupportedTarget(_, Self.q, let reason) = error else {
+        Issue.record("\(a) and \(b): \(error.map { "\($0)" } ?? "nothing")")
+        continue
+      }
+      #expect(reason.contains("empty"))
     }
   }
 
@@ -318,6 +370,22 @@ import Transformer
   }
 
   // MARK: For another model
+
+  /// The same modules in a compiled model, in one that also sees images, and in one without an output.
+  @Test(arguments: [
+    "_orig_mod.model.layers.0.", "model.language_model.layers.0.", "language_model.model.layers.0.",
+    "layers.0.",
+  ]) func modulesInOtherModels(_ prefix: String) throws {
+    func logits(_ module: String) throws -> [[Float]] {
+      var draft = PEFTDraft()
+      draft.put(module + ".lora_A.weight", [4, 64], [Float](repeating: 0.1, count: 256))
+      draft.put(module + ".lora_B.weight", [64, 4], [Float](repeating: 0.2, count: 256))
+      let run = try DecoderRun(.llama, .reference)
+      return try run.logits([1, 9, 71], run.bind([(draft.adapter(), 1)]))
+    }
+    #expect(try logits(prefix + "self_attn.q_proj") == logits(Self.q))
+    #expect(throws: AdapterError.self) { try logits("vision_tower." + prefix + "self_attn.q_proj") }
+  }
 
   @Test func modulesThatTheModelLacks() throws {
     for module in [
