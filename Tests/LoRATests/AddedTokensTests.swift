@@ -299,6 +299,29 @@ import Transformer
     #expect(set.addedTokens.map(\.text) == ["<a>", "<pad>"])
   }
 
+  /// What an activated adapter adds would have to be there before it acts, also when another one that adds it has gone.
+  @Test func activatedAdaptersAddNone() throws {
+    let run = try DecoderRun(.tied, .reference)
+    let draft = Self.draft(.trainedTokens, try TinyModel.tied.draft(), isTied: true)
+    var activated = draft
+    activated["alora_invocation_tokens"] = "[7, 9]"
+    #expect(try run.bind([(draft.adapter(), 1)]) != nil)
+    for others in [[], [draft]] {
+      #expect {
+        try run.bind(others.map { try ($0.adapter(), 1) } + [(activated.adapter(), 1)])
+      } throws: { error in
+        "\(error)".contains("an activated adapter cannot have more tokens than the model")
+      }
+    }
+    // Beside one that adds tokens it may act.
+    var plain = PEFTDraft()
+    plain.addPair("model.layers.1.self_attn.o_proj", inputs: 64, outputs: 64)
+    plain["alora_invocation_tokens"] = "[7, 9]"
+    let set = try #require(try run.bind([(draft.adapter(), 1), (plain.adapter(), 1)]))
+    #expect(set.activation?.before?.outputExtension?.count == set.outputExtension?.count)
+    #expect(set.outputExtension != nil)
+  }
+
   @Test func holesAndCollisions() throws {
     let hole = try problem { $0.files["tokenizer_config.json"] = Self.names(321, ["<a>"]) }
     guard case .tokenHole(_, 320) = hole else {

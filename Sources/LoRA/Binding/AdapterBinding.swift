@@ -67,12 +67,13 @@ package struct AdapterBinding: AdapterBinder {
     guard let whole = set, let one = waiting.first, let tokens = one.entry.adapter.invocationTokens else {
       return set
     }
-    let before = try self.set(active.filter { $0.key != one.key })
-    guard decoder.vocabularySize(with: before) == decoder.vocabularySize(with: whole) else {
+    // Not even where another adapter of the set adds the same: whatever is bound must be bound in part too.
+    guard decoder.vocabularySize(with: try self.set([one])) == decoder.hyperparameters.vocabularySize else {
       throw .unsupportedTarget(
         adapter: one.entry.adapter.path, tensor: "output.weight",
         reason: "an activated adapter cannot have more tokens than the model, which acts before it")
     }
+    let before = try self.set(active.filter { $0.key != one.key })
     return AdapterSet(
       id: whole.id, deltas: whole.deltas, norms: whole.norms,
       activation: AdapterSet.Activation(
