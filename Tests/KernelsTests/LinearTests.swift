@@ -46,6 +46,33 @@ import Kernels
     }
   }
 
+  /// A unit of zero leaves the minima of a K format, and no scale to divide by.
+  @Test(arguments: [TensorType.q4_K, .q5_K, .q6_K, .q2_K, .q3_K])
+  func unitsOfZero(_ type: TensorType) throws {
+    let rows = 20, columns = 512, tokens = 24
+    var random = SplitMix64(seed: 10)
+    var bytes = RandomWeights.bytes(type, count: rows * columns, &random)
+    let unit = type == .q2_K ? 80 : type == .q3_K ? 108 : type == .q6_K ? 208 : 0
+    for block in 0..<rows * columns / 256 where block % 3 != 0 {
+      bytes[block * type.block.bytes + unit] = 0
+      bytes[block * type.block.bytes + unit + 1] = 0
+    }
+    let weight = try RandomWeights.matrix(type, rows: rows, columns: columns, bytes)
+    let computes = TableName.available.map { ($0, Compute(table: $0.table, threads: 2)) }
+    let x = Inputs.normal(rows: tokens, columns: columns, seed: 9)
+    let reference = LinearReference(weight, x, tokens: tokens)
+    for (name, compute) in computes {
+      let workspace = Workspace(compute: compute, tokens: tokens, columns: columns, heads: 1, headSize: 32)
+      let output = Matrix(rows: tokens, columns: rows)
+      for count in [1, 3, tokens] {
+        workspace.linear(
+          x, tokens: count, runs: [], LinearOperand(weight: weight, bias: nil, site: 0), into: output)
+        let precision = LinearReference.precision(name, type, tokens: count)
+        #expect(reference.worst(output, tokens: count, precision) <= 1, "\(name) \(type.name) \(count)")
+      }
+    }
+  }
+
   /// Rows as long as a large model's, and lengths that no panel divides.
   @Test(
     arguments: [.f32, .f16, .bf16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .iq4_nl] as [TensorType],

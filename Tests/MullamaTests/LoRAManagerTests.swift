@@ -176,9 +176,9 @@ import Testing
       for i in 0..<30 {
         group.addTask {
           let name = "a\(i % 10)"
-          try? manager.add(adapters[i % 3], scale: 0.1, name: name)
-          try? manager.setScale(0.2, of: name)
-          if i % 2 == 0 { try? manager.remove(name) }
+          _ = try? manager.add(adapters[i % 3], scale: 0.1, name: name)
+          _ = try? manager.setScale(0.2, of: name)
+          if i % 2 == 0 { _ = try? manager.remove(name) }
         }
       }
     }

@@ -4,7 +4,7 @@
 
   extension KernelTable {
     /// AVX-512 with VNNI: several tokens at once are multiplied byte by byte, whatever the format; up to eight, in the
-    /// formats that decoding meets most, at 16 bits with eight rows side by side. The rest is `x86V3`'s.
+    /// formats that decoding meets most, at 16 bits with sixteen rows side by side. The rest is `x86V3`'s.
     package static let x86V4 = KernelTable(
       name: "x86-64-v4",
       forms: formsV4,

@@ -42,13 +42,18 @@ struct SixBitFactors {
   }
 }
 
-extension Q4_K: LaneFormat {
+/// Formats with that header.
+protocol SixBitLanes: LaneFormat where Factors == SixBitFactors {}
+
+extension SixBitLanes {
   @inline(__always) static func factors(_ rows: SixteenRows) -> SixBitFactors { SixBitFactors(rows) }
   @inline(__always) static func scaleUnit(_ f: SixBitFactors) -> F512 { f.scaleUnit }
   @inline(__always) static func minimumUnit(_ f: SixBitFactors) -> F512 { f.minimumUnit }
   @inline(__always) static func scale(_ f: SixBitFactors, _ index: Int) -> F512 { f.scale(index) }
   @inline(__always) static func minima(_ f: SixBitFactors) -> (I512, I512) { f.minima }
+}
 
+extension Q4_K: SixBitLanes {
   @inline(__always) static func forEachSubBlock(_ rows: SixteenRows, _ body: (Int, Units, UInt32) -> Void) {
     @inline(__always) func pair(_ index: Int) {
       let both = rows.units(16 + 32 * index)
@@ -62,13 +67,7 @@ extension Q4_K: LaneFormat {
   }
 }
 
-extension Q5_K: LaneFormat {
-  @inline(__always) static func factors(_ rows: SixteenRows) -> SixBitFactors { SixBitFactors(rows) }
-  @inline(__always) static func scaleUnit(_ f: SixBitFactors) -> F512 { f.scaleUnit }
-  @inline(__always) static func minimumUnit(_ f: SixBitFactors) -> F512 { f.minimumUnit }
-  @inline(__always) static func scale(_ f: SixBitFactors, _ index: Int) -> F512 { f.scale(index) }
-  @inline(__always) static func minima(_ f: SixBitFactors) -> (I512, I512) { f.minima }
-
+extension Q5_K: SixBitLanes {
   @inline(__always) static func forEachSubBlock(_ rows: SixteenRows, _ body: (Int, Units, UInt32) -> Void) {
     let top = rows.units(16)
     @inline(__always) func pair(_ index: Int) {
