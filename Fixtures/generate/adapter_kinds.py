@@ -25,6 +25,7 @@ import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
+from reference import finish, logits
 
 FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 TARGET = os.path.join(FIXTURES, "kinds")
@@ -134,15 +135,7 @@ def load(base):
         tie_word_embeddings=False, attn_implementation="eager",
     )  # fmt: skip
     model = transformers.AutoModelForCausalLM.from_config(family(**(settings | CONFIGURATIONS[base])), dtype=torch.float32)
-    missing, unexpected = model.load_state_dict(state, strict=False)
-    assert not unexpected and set(missing) <= {"lm_head.weight"}, (missing, unexpected)
-    model.tie_weights()
-    return model.eval()
-
-
-def logits(model, tokens):
-    with torch.no_grad():
-        return model(input_ids=torch.tensor([tokens]), use_cache=False).logits[0].numpy().astype("<f4")
+    return finish(model, state)
 
 
 def randomize(model, name):

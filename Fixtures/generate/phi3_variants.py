@@ -20,6 +20,7 @@ import numpy as np
 import torch
 import transformers
 from peft import PeftModel
+from reference import finish, logits
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "phi3_longrope")
 TOLERANCE = 1e-4
@@ -72,15 +73,7 @@ def load(reader, **changes):
         sliding_window=None, tie_word_embeddings=True, pad_token_id=3, attn_implementation="eager",
     )  # fmt: skip
     model = transformers.Phi3ForCausalLM._from_config(transformers.Phi3Config(**(settings | changes)), dtype=torch.float32)
-    missing, unexpected = model.load_state_dict(state, strict=False)
-    assert not unexpected and set(missing) <= {"lm_head.weight"}, (missing, unexpected)
-    model.tie_weights()
-    return model.eval()
-
-
-def logits(model, tokens):
-    with torch.no_grad():
-        return model(input_ids=torch.tensor([tokens]), use_cache=False).logits[0].numpy().astype("<f4")
+    return finish(model, state)
 
 
 def main():

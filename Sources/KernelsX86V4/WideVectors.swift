@@ -21,6 +21,9 @@ typealias F512 = __m512
 @inline(__always) func fma(_ a: F512, _ b: F512, _ c: F512) -> F512 { _mm512_fmadd_ps(a, b, c) }
 @inline(__always) func toFloat(_ v: I512) -> F512 { _mm512_cvtepi32_ps(v) }
 
+/// The same byte everywhere.
+@inline(__always) func bytes512(_ x: UInt8) -> I512 { _mm512_set1_epi8(Int8(bitPattern: x)) }
+
 /// Four bytes at `p`, in every 32-bit lane.
 @inline(__always) func broadcast32(_ p: UnsafeRawPointer) -> I512 {
   _mm512_set1_epi32(p.loadUnaligned(as: Int32.self))

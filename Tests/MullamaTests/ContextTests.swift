@@ -15,6 +15,13 @@ import Testing
     try LoRAAdapter.load(ConformanceManifest.load("llama").adapterPath(name))
   }
 
+  /// The logits behind a short prompt, with what is applied to the model.
+  static func logits(_ model: Model) throws -> [Float] {
+    let session = try model.makeSession(ContextOptions(length: 16))
+    _ = try session.prefill([5, 6, 7, 8])
+    return session.withLogits { Array($0) }
+  }
+
   private let greedy = GenerationOptions(maxTokens: 24, sampling: .greedy, ignoresEnd: true)
 
   @Test func generateStreamAndCompleteAgree() async throws {

@@ -26,12 +26,6 @@ import Testing
     try await context.complete(.tokens([5, 6, 7, 8]), options: options).tokens
   }
 
-  private func logits(_ model: Model) throws -> [Float] {
-    let session = try model.makeSession(ContextOptions(length: 16))
-    _ = try session.prefill([5, 6, 7, 8])
-    return session.withLogits { Array($0) }
-  }
-
   @Test func theLongestUnusedLeavesFirst() throws {
     let manager = try manager()
     #expect(manager.budget == nil)
@@ -101,7 +95,7 @@ import Testing
     try manager.register(ContextTests.adapter("qv"), name: "qv")
     let budget = try bytes("lora", "qv")
     try manager.setBudget(budget)
-    let before = try logits(manager.model), generations = manager.residency.map(\.generation)
+    let before = try ContextTests.logits(manager.model), generations = manager.residency.map(\.generation)
     let big = try ContextTests.adapter("embed")
     let refusal = try AdapterError.budgetExceeded(
       name: "big", needed: big.byteCount, budget: budget, pinned: bytes("lora"))
@@ -116,7 +110,7 @@ import Testing
     #expect(manager.residency.map(\.name) == ["code", "qv"])
     #expect(manager.residency.map(\.generation) == generations)
     #expect(resident(manager) == ["code", "qv"])
-    #expect(try logits(manager.model) == before)
+    #expect(try ContextTests.logits(manager.model) == before)
     #expect(refusal.description.contains("of the budget of \(budget) bytes"))
   }
 
@@ -168,7 +162,7 @@ import Testing
       }
       let manager = LoRAManager(try ContextTests.model())
       try manager.add(ContextTests.adapter("qv"), scale: 0.7, name: "applied")
-      let before = try logits(manager.model)
+      let before = try ContextTests.logits(manager.model)
       try put("lora")
       let generation = try manager.register(path: file.path, name: "a")
       try put("lora2")
@@ -190,7 +184,7 @@ import Testing
       #expect(manager.adapters.map(\.name) == ["applied"])
       #expect(manager.residency.map(\.isResident) == [true, false])
       #expect(manager.residency[1].generation == generation && !manager.residency[1].isPinned)
-      #expect(try logits(manager.model) == before)
+      #expect(try ContextTests.logits(manager.model) == before)
       try put("lora")
       try manager.load("a")
       try put("lora2")

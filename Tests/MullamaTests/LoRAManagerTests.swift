@@ -10,12 +10,6 @@ import Testing
     try await context.complete(.tokens([5, 6, 7, 8]), options: options).tokens
   }
 
-  private func logits(_ model: Model) throws -> [Float] {
-    let session = try model.makeSession(ContextOptions(length: 16))
-    _ = try session.prefill([5, 6, 7, 8])
-    return session.withLogits { Array($0) }
-  }
-
   @Test func newContextsSeeChangesAndRunningOnesDoNot() async throws {
     let model = try ContextTests.model(), manager = LoRAManager(model)
     let base = try Context(model)
@@ -34,31 +28,31 @@ import Testing
 
   @Test func scalesReplacementAndRemovalAreExact() throws {
     let model = try ContextTests.model(), manager = LoRAManager(model)
-    let base = try logits(model)
+    let base = try ContextTests.logits(model)
     let lora = try ContextTests.adapter("lora"), other = try ContextTests.adapter("lora2")
     try manager.add(lora, scale: 0.8, name: "code")
     try manager.add(other, scale: 0.5, name: "style")
-    let both = try logits(model)
+    let both = try ContextTests.logits(model)
     #expect(both != base)
     try manager.setScale(0, of: "code")
     try manager.setScale(0, of: "style")
-    #expect(try logits(model) == base)
+    #expect(try ContextTests.logits(model) == base)
     try manager.setScale(0.5, of: "style")
     try manager.setScale(0.8, of: "code")
-    #expect(try logits(model) == both)
+    #expect(try ContextTests.logits(model) == both)
     try manager.replace("code", with: other, scale: 0.1)
     #expect(manager["code"]?.scale == 0.1)
     #expect(manager["code"]?.adapter === other)
-    #expect(try logits(model) != both)
+    #expect(try ContextTests.logits(model) != both)
     manager.removeAll()
     #expect(manager.adapters.isEmpty)
-    #expect(try logits(model) == base)
+    #expect(try ContextTests.logits(model) == base)
   }
 
   @Test func aFailedChangeChangesNothing() throws {
     let model = try ContextTests.model(), manager = LoRAManager(model)
     try manager.add(ContextTests.adapter("lora"), scale: 0.5, name: "code")
-    let before = try logits(model)
+    let before = try ContextTests.logits(model)
     #expect(throws: AdapterError.nameTaken(name: "code")) {
       try manager.add(ContextTests.adapter("qv"), name: "code")
     }
@@ -71,37 +65,37 @@ import Testing
     #expect(throws: AdapterError.self) { try model.applyAdapter(foreign) }
     #expect(manager.adapters.map(\.name) == ["code"])
     #expect(manager["code"]?.scale == 0.5)
-    #expect(try logits(model) == before)
+    #expect(try ContextTests.logits(model) == before)
   }
 
   @Test func applyingTwiceChangesTheScale() throws {
     let model = try ContextTests.model()
     let adapter = try ContextTests.adapter("lora")
-    let base = try logits(model)
+    let base = try ContextTests.logits(model)
     try model.applyAdapter(adapter)
-    let whole = try logits(model)
+    let whole = try ContextTests.logits(model)
     try model.applyAdapter(adapter, scale: 0.5)
     #expect(model.adapters.count == 1)
-    #expect(try logits(model) != whole)
+    #expect(try ContextTests.logits(model) != whole)
     model.removeAdapter(adapter)
-    #expect(try logits(model) == base)
+    #expect(try ContextTests.logits(model) == base)
   }
 
   /// The same is what has the same content. `applyAdapter` changes its scale, `add` stacks it under another name.
   @Test func theSameAdapterTwice() throws {
     let model = try ContextTests.model(.reference), manager = LoRAManager(model)
-    let base = try logits(model)
+    let base = try ContextTests.logits(model)
     let one = try ContextTests.adapter("lora"), copy = try ContextTests.adapter("lora")
     #expect(try model.applyAdapter(one) == one.name)
-    let whole = try logits(model)
+    let whole = try ContextTests.logits(model)
     #expect(try model.applyAdapter(copy, scale: 0.5) == one.name)
     #expect(model.adapters.map(\.scale) == [0.5])
     #expect(model.adapters[0].adapter === one)
-    let half = try logits(model)
+    let half = try ContextTests.logits(model)
     try manager.add(one, scale: 0.5, name: "again")
     #expect(manager.adapters.map(\.name) == [one.name, "again"])
     // Twice half is the whole, up to the rounding of a sum.
-    let difference = try zip(logits(model), whole).map { abs($0 - $1) }.max() ?? .infinity
+    let difference = try zip(ContextTests.logits(model), whole).map { abs($0 - $1) }.max() ?? .infinity
     #expect(difference < 1e-4)
     #expect(half != whole)
     // The one applied first changes.
@@ -110,7 +104,7 @@ import Testing
     #expect(manager.residentByteCount == one.byteCount)
     model.removeAdapter(copy)
     #expect(model.adapters.isEmpty)
-    #expect(try logits(model) == base)
+    #expect(try ContextTests.logits(model) == base)
   }
 
   @Test func applyAdapterReturnsTheName() throws {
@@ -185,6 +179,6 @@ import Testing
     let names = manager.adapters.map(\.name)
     #expect(Set(names).count == names.count)
     manager.removeAll()
-    #expect(try logits(model) == logits(ContextTests.model()))
+    #expect(try ContextTests.logits(model) == ContextTests.logits(ContextTests.model()))
   }
 }

@@ -97,9 +97,6 @@ struct Units {
   @inline(__always) func or(_ other: Units) -> Units { combined(other) { _mm512_or_si512($0, $1) } }
 }
 
-/// The same byte everywhere.
-@inline(__always) func bytes512(_ x: UInt8) -> I512 { _mm512_set1_epi8(Int8(bitPattern: x)) }
-
 /// Byte `index` of every 32-bit lane as a float: unsigned, or signed.
 @inline(__always) func byteLanes(_ v: I512, _ index: Int) -> F512 {
   toFloat(_mm512_and_si512(_mm512_srli_epi32(v, UInt32(8 * index)), _mm512_set1_epi32(255)))

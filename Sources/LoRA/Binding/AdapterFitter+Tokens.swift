@@ -25,9 +25,7 @@ extension AdapterFitter {
         file: adapter.path, what: "a row for an added token in '\(pair.tensor).base_layer.weight'")
     }
     let ids = Array(site.outputs..<height)
-    let changesOutput = adapter.changes.contains { change in
-      (adapter.naming == .peft ? names.tensor(of: change.tensor)?.name : change.tensor) == "output.weight"
-    }
+    let changesOutput = adapter.changes.contains { tensor(of: $0)?.name == "output.weight" }
     return [.rows(site: number, ids, rows)]
       + (changesOutput ? [] : tiedOutput(to: site).map { [.rows(site: $0, ids, rows)] } ?? [])
   }
@@ -42,7 +40,7 @@ extension AdapterFitter {
   /// Does any matrix have another number of tokens than the model?
   var hasOtherHeights: Bool {
     adapter.changes.contains { change in
-      let name = adapter.naming == .peft ? names.tensor(of: change.tensor)?.name : change.tensor
+      let name = tensor(of: change)?.name
       let isEmbedding = name == "token_embd.weight"
       guard isEmbedding || name == "output.weight" else { return false }
       switch change {

@@ -17,7 +17,7 @@ struct AdapterFitter {
     self.decoder = decoder
     self.cache = cache
     names = ModuleNames(architecture: decoder.hyperparameters.architecture)
-    vocabulary = adapter.addedTokens.isEmpty ? nil : ModelVocabulary(decoder)
+    vocabulary = adapter.addedTokens.isEmpty ? nil : cache.vocabulary(of: decoder)
     // A factor's rows are read through scratch memory made for the model's own: longer ones would not fit. No matrix has
     // a greater rank than its inputs, so nothing is lost.
     largestRank = min(1 << 16, decoder.hyperparameters.widestInput)
@@ -105,16 +105,18 @@ struct AdapterFitter {
     }
   }
 
+  /// The model's tensor that a change is for; nil: none is known by this name.
+  func tensor(of change: Change) -> ModuleNames.Tensor? {
+    let expert = change.pair?.expert
+    if adapter.naming != .peft { return ModuleNames.Tensor(name: change.tensor, expert: expert) }
+    return names.tensor(of: change.tensor).map {
+      ModuleNames.Tensor(name: $0.name, expert: $0.expert ?? expert)
+    }
+  }
+
   /// The sites of a change's tensor (one, or one for each expert of a stack), and the one expert that it is for.
   private func sites(of change: Change) throws(AdapterError) -> (Range<Int>, expert: Int?) {
-    var tensor = ModuleNames.Tensor(name: change.tensor, expert: change.pair?.expert)
-    if adapter.naming == .peft {
-      guard let found = names.tensor(of: change.tensor) else {
-        throw .unknownTarget(adapter: adapter.path, tensor: change.tensor)
-      }
-      tensor = ModuleNames.Tensor(name: found.name, expert: found.expert ?? tensor.expert)
-    }
-    guard let sites = decoder.weights.sites(named: tensor.name) else {
+    guard let tensor = tensor(of: change), let sites = decoder.weights.sites(named: tensor.name) else {
       throw .unknownTarget(adapter: adapter.path, tensor: change.tensor)
     }
     let experts = decoder.weights.sites[sites.lowerBound].expert == nil ? 0 : sites.count

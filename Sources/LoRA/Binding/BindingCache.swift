@@ -1,8 +1,10 @@
 import Kernels
 import Synchronization
+import Transformer
 
 /// What was computed to fit adapters to one model, kept so that the next binding need not: matrices in the model's row order
-/// and DoRA's norms. Bounded; what was not used for longest goes first. It never holds on to an adapter's file.
+/// and DoRA's norms, bounded, so that what was not used for longest goes first; and the model's vocabulary. It never holds on
+/// to an adapter's file.
 package final class BindingCache: Sendable {
   enum Role: Hashable, Sendable {
     /// A factor B, or a whole weight, in the model's row order.
@@ -28,6 +30,7 @@ package final class BindingCache: Sendable {
 
   private let byteLimit: Int
   private let state = Mutex(State())
+  private let ownVocabulary = Mutex<ModelVocabulary?>(nil)
 
   package init(byteLimit: Int = 128 << 20) { self.byteLimit = byteLimit }
 
@@ -36,6 +39,15 @@ package final class BindingCache: Sendable {
 
   /// How many matrices had to be computed so far.
   package var computedCount: Int { state.withLock { $0.made } }
+
+  /// The tokens of the one model, read when the first adapter needs them.
+  func vocabulary(of decoder: Decoder) -> ModelVocabulary {
+    ownVocabulary.withLock { known in
+      let vocabulary = known ?? ModelVocabulary(decoder)
+      known = vocabulary
+      return vocabulary
+    }
+  }
 
   /// The matrix under this key, made if it is not there.
   func matrix(
