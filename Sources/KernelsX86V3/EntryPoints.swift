@@ -49,45 +49,62 @@ public func matVec(
   }
 }
 
-/// Bytes of scratch memory that `matVec`, `matMulTile` and `addLowRank` need for rows of `columns` weights.
+/// Bytes of scratch memory that `matVec`, `matMulPass`, `matMulFloats` and `addLowRank` need for rows of `columns` weights.
 public func scratchBytes(columns: Int) -> Int { max(Panel.scratchBytes, columns / 4 + 64) }
 
-/// `y[token × stride + row] = w[row] · x[token]` for up to 16 rows.
-public func matMulTile(
+/// Passes that `matMulPass` needs for all columns.
+public func passes(columns: Int) -> Int { (columns / 32 + Panel.subBlocks - 1) / Panel.subBlocks }
+
+/// Does `matMulPass` read a type's activations as `quantizePairs` writes them?
+public func prefillReadsPairs(type: UInt32) -> Bool { (10...14).contains(type) }
+
+/// One pass, of which the last comes last, of `y[token × stride + row] = w[row] · x[token] + Σ terms` for up to 16 rows of
+/// packed weights.
+public func matMulPass(
+  type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, pass: Int,
+  _ x: BatchActivations, terms: UnsafeBufferPointer<LowRankTerm>, into y: UnsafeMutablePointer<Float>,
+  stride: Int, scratch: UnsafeMutableRawPointer
+) {
+  @inline(__always) func multiply<P: PanelProduct>(_ product: P.Type) {
+    matMulPass(
+      product, w, rowBytes: rowBytes, rows: rows, tokens: tokens, pass: pass, x, terms: terms, y,
+      stride: stride, scratch: scratch)
+  }
+  @inline(__always) func scaled<F: CodeFormat>(_ format: F.Type) { multiply(FloatScaled<F>.self) }
+  @inline(__always) func wide<F: CodeFormat>(_ format: F.Type) { multiply(WideCodes<F>.self) }
+  @inline(__always) func integers<F: IntegerScales>(_ format: F.Type) { multiply(IntegerScaled<F>.self) }
+  switch type {
+  case 2: scaled(Q4_0.self)
+  case 3: scaled(Q4_1.self)
+  case 6: scaled(Q5_0.self)
+  case 7: scaled(Q5_1.self)
+  case 8: wide(Q8_0.self)
+  case 10: integers(Q2_K.self)
+  case 11: integers(Q3_K.self)
+  case 12: integers(Q4_K.self)
+  case 13: integers(Q5_K.self)
+  case 14: integers(Q6_K.self)
+  case 20: wide(IQ4_NL.self)
+  case 23: wide(IQ4_XS.self)
+  default: preconditionFailure("no kernel for tensor type \(type)")
+  }
+}
+
+/// `y[token × stride + row] = w[row] · x[token]` for up to 16 rows of float weights; `x` is `[token][columns]`.
+public func matMulFloats(
   type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, tokens: Int,
-  floats: UnsafePointer<Float>, floatStride: Int, q8: UnsafePointer<Int8>, q16: UnsafePointer<Int16>,
-  scales: UnsafePointer<Float>, sums32: UnsafePointer<Float>, sums16: UnsafePointer<Float>,
-  centers: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, stride: Int,
+  _ x: UnsafePointer<Float>, xStride: Int, into y: UnsafeMutablePointer<Float>, stride: Int,
   scratch: UnsafeMutableRawPointer
 ) {
-  @inline(__always) func packed<F: CodeFormat>(_ format: F.Type) {
+  @inline(__always) func run<F: FloatFormat>(_ format: F.Type) {
     matMulTile(
-      format, w, rowBytes: rowBytes, rows: rows, columns: columns, tokens: tokens, q8: q8, q16: q16,
-      scales: scales,
-      sums32: sums32, sums16: sums16, centers: centers, y, stride: stride, scratch: scratch)
-  }
-  @inline(__always) func plain<F: FloatFormat>(_ format: F.Type) {
-    matMulTile(
-      format, w, rowBytes: rowBytes, rows: rows, columns: columns, tokens: tokens, floats,
-      xStride: floatStride, y,
+      format, w, rowBytes: rowBytes, rows: rows, columns: columns, tokens: tokens, x, xStride: xStride, y,
       stride: stride, scratch: scratch)
   }
   switch type {
-  case 0: plain(F32Format.self)
-  case 1: plain(F16Format.self)
-  case 30: plain(BF16Format.self)
-  case 2: packed(Q4_0.self)
-  case 3: packed(Q4_1.self)
-  case 6: packed(Q5_0.self)
-  case 7: packed(Q5_1.self)
-  case 8: packed(Q8_0.self)
-  case 10: packed(Q2_K.self)
-  case 11: packed(Q3_K.self)
-  case 12: packed(Q4_K.self)
-  case 13: packed(Q5_K.self)
-  case 14: packed(Q6_K.self)
-  case 20: packed(IQ4_NL.self)
-  case 23: packed(IQ4_XS.self)
+  case 0: run(F32Format.self)
+  case 1: run(F16Format.self)
+  case 30: run(BF16Format.self)
   default: preconditionFailure("no kernel for tensor type \(type)")
   }
 }

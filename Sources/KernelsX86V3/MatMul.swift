@@ -1,100 +1,146 @@
+import CProcessor
+import _Builtin_intrinsics.intel
+
 // Prefill: 16 rows of weights against all tokens of a batch. The panel is unpacked once for each stretch of
 // columns and every token passes over it while it is in cache.
 
-/// `y[token × stride + row] = w[row] · x[token]` for up to 16 rows of packed weights.
+/// All tokens' activations as `quantize8`, `quantizePairs` or `quantize16` write them: codes `[token][columns]`; scales and
+/// centers for 32 or for 64 columns, `columns / 32` places a token; sums of scale × code for 32 and for 16.
+public struct BatchActivations {
+  let columns: Int
+  let codes: UnsafeRawPointer
+  let scales: UnsafePointer<Float>
+  let sums32: UnsafePointer<Float>
+  let sums16: UnsafePointer<Float>
+  let centers: UnsafePointer<Float>
+
+  public init(
+    columns: Int, codes: UnsafeRawPointer, scales: UnsafePointer<Float>, sums32: UnsafePointer<Float>,
+    sums16: UnsafePointer<Float>, centers: UnsafePointer<Float>
+  ) {
+    self.columns = columns
+    self.codes = codes
+    self.scales = scales
+    self.sums32 = sums32
+    self.sums16 = sums16
+    self.centers = centers
+  }
+}
+
+/// Some tokens' activations from one sub-block on. Addresses and strides in bytes: of up to three tokens, which an
+/// instruction can address from one base.
+struct ActivationRows {
+  let codes: UnsafeRawPointer
+  let codeStride: Int
+  private let scales: UnsafeRawPointer
+  /// scale × Σ code over each group.
+  private let sums: UnsafeRawPointer
+  /// One for each scale; 8-bit activations only.
+  private let centers: UnsafeRawPointer
+  private let scaleStride: Int
+  private let sumStride: Int
+
+  /// A sub-block has `groups` weight scales; `scaled` sub-blocks share an activation scale.
+  @inline(__always)
+  init(_ x: BatchActivations, token: Int, sub: Int, groups: Int, scaled: Int, codeBytes: Int) {
+    let subBlocks = x.columns / 32
+    codeStride = x.columns * codeBytes
+    codes = x.codes + token * codeStride + sub * 32 * codeBytes
+    scaleStride = 4 * subBlocks
+    scales = UnsafeRawPointer(x.scales + sub / scaled) + token * scaleStride
+    centers = UnsafeRawPointer(x.centers + sub / scaled) + token * scaleStride
+    sumStride = 4 * subBlocks * groups
+    sums = UnsafeRawPointer((groups == 2 ? x.sums16 : x.sums32) + sub * groups) + token * sumStride
+  }
+
+  @inline(__always) func scale(_ index: Int, token: Int) -> F256 {
+    splat((scales + 4 * index).load(fromByteOffset: token * scaleStride, as: Float.self))
+  }
+  @inline(__always) func center(_ index: Int, token: Int) -> F256 {
+    splat((centers + 4 * index).load(fromByteOffset: token * scaleStride, as: Float.self))
+  }
+  @inline(__always) func sum(_ index: Int, token: Int) -> F256 {
+    splat((sums + 4 * index).load(fromByteOffset: token * sumStride, as: Float.self))
+  }
+}
+
+/// How a panel of 16 rows is multiplied.
+protocol PanelProduct {
+  associatedtype Format: CodeFormat
+  /// How the panel holds codes.
+  static var panelCodes: PanelCodes { get }
+  /// Bytes of an activation's code.
+  static var codeBytes: Int { get }
+  /// Sub-blocks that share an activation scale.
+  static var scaledSubBlocks: Int { get }
+  /// Changes what `packPanel` has written for sub-blocks `first ..< first + count` into what `multiply` reads.
+  static func prepare(
+    _ panel: PanelView, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, first: Int, count: Int)
+  /// `sums[token] += panel × x[token]` over `count` sub-blocks.
+  static func multiply<let Tokens: Int>(
+    _ panel: PanelView, _ count: Int, _ x: ActivationRows, _ sums: inout TileSums<Tokens>)
+}
+
+extension PanelProduct {
+  static var groups: Int { Format.groupsOf16 ? 2 : 1 }
+}
+
+/// One pass of `y[token × stride + row] = w[row] · x[token] + Σ terms` for up to 16 rows of packed weights: the columns of
+/// one panel. The first pass sets `y`, the others add to it, the last one adds the terms.
 @inline(__always)
-func matMulTile<F: CodeFormat>(
-  _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, tokens: Int,
-  q8: UnsafePointer<Int8>, q16: UnsafePointer<Int16>, scales: UnsafePointer<Float>,
-  sums32: UnsafePointer<Float>,
-  sums16: UnsafePointer<Float>, centers: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, stride: Int,
-  scratch: UnsafeMutableRawPointer
+func matMulPass<P: PanelProduct>(
+  _ product: P.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, pass: Int,
+  _ x: BatchActivations, terms: UnsafeBufferPointer<LowRankTerm>, _ y: UnsafeMutablePointer<Float>,
+  stride: Int, scratch: UnsafeMutableRawPointer
 ) {
   let panel = PanelView(scratch)
-  let subBlocks = columns / 32
-  let groups = F.groupsOf16 ? 2 : 1
-  let sums = F.groupsOf16 ? sums16 : sums32
-  let kind = F.signedCodes ? PanelCodes.signed16 : .unsigned8
-  var first = 0
-  while first < subBlocks {
-    let count = min(Panel.subBlocks, subBlocks - first)
-    packPanel(format, w, rowBytes: rowBytes, rows: rows, first: first, count: count, as: kind, into: panel)
-    @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
-      var tile = TileSums<Tokens>()
-      if F.signedCodes {
-        let x = ActivationRows<Int16>(
-          codes: q16 + token * columns + first * 32, codeStride: columns,
-          scales: scales + token * subBlocks + first,
-          sums: sums + token * subBlocks * groups + first * groups,
-          centers: centers + token * subBlocks + first,
-          groupStride: subBlocks, sumStride: subBlocks * groups)
-        multiply16(format, panel, count, x, &tile)
-        if F.needsOffsets(kind) { addOffsets(panel, groups: count * groups, x, &tile) }
-      } else {
-        let x = ActivationRows<Int8>(
-          codes: q8 + token * columns + first * 32, codeStride: columns,
-          scales: scales + token * subBlocks + first,
-          sums: sums + token * subBlocks * groups + first * groups,
-          centers: centers + token * subBlocks + first,
-          groupStride: subBlocks, sumStride: subBlocks * groups)
-        multiply8(format, panel, count, x, &tile)
-        if F.needsOffsets(kind) { addOffsets(panel, groups: count * groups, x, &tile) }
-        addCenters(panel, count, x, &tile)
-      }
-      tile.write(y + token * stride, stride: stride, rows: rows, adding: first > 0)
-    }
-    var token = 0
-    while token + 3 <= tokens {
-      tile(InlineArray<3, Bool>.self, token)
-      token += 3
-    }
-    if token + 2 == tokens {
-      tile(InlineArray<2, Bool>.self, token)
-    } else if token + 1 == tokens {
-      tile(InlineArray<1, Bool>.self, token)
-    }
-    first += count
-  }
-}
-
-/// The same for float weights; `x` is `[token][columns]` float32.
-@inline(__always)
-func matMulTile<F: FloatFormat>(
-  _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, tokens: Int,
-  _ x: UnsafePointer<Float>, xStride: Int, _ y: UnsafeMutablePointer<Float>, stride: Int,
-  scratch: UnsafeMutableRawPointer
-) {
-  let panel = scratch.assumingMemoryBound(to: Float.self)
-  var first = 0
-  while first < columns {
-    let count = min(Panel.floatColumns, columns - first)
-    packPanel(format, w, rowBytes: rowBytes, rows: rows, first: first, count: count, into: panel)
-    multiplyPanel(
-      panel, count, x + first, xStride: xStride, tokens: tokens, y, stride: stride, rows: rows,
-      adding: first > 0)
-    first += count
-  }
-}
-
-/// `y (+)= panel × x` for every token, six at a time: 12 sums, 2 weights and 1 value in registers.
-@inline(__always)
-func multiplyPanel(
-  _ panel: UnsafePointer<Float>, _ count: Int, _ x: UnsafePointer<Float>, xStride: Int, tokens: Int,
-  _ y: UnsafeMutablePointer<Float>, stride: Int, rows: Int, adding: Bool
-) {
+  let subBlocks = x.columns / 32, perBlock = P.Format.subBlocksPerBlock
+  let first = pass * Panel.subBlocks
+  let count = min(Panel.subBlocks, subBlocks - first)
+  let isLast = first + count == subBlocks
+  packPanel(
+    P.Format.self, w, rowBytes: rowBytes, rows: rows, first: first, count: count, as: P.panelCodes,
+    into: panel
+  )
+  P.prepare(panel, w, rowBytes: rowBytes, rows: rows, first: first, count: count)
   @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
     var tile = TileSums<Tokens>()
-    multiplyFloats(panel, count, x + token * xStride, stride: xStride, &tile)
-    tile.write(y + token * stride, stride: stride, rows: rows, adding: adding)
+    P.multiply(
+      panel, count,
+      ActivationRows(
+        x, token: token, sub: first, groups: P.groups, scaled: P.scaledSubBlocks, codeBytes: P.codeBytes),
+      &tile)
+    let target = y + token * stride
+    if isLast, !terms.isEmpty {
+      if first > 0 { tile.add(target, stride: stride, rows: rows) }
+      for term in terms { tile.add(term.sums(token: token)) }
+      tile.write(target, stride: stride, rows: rows, adding: false)
+    } else {
+      tile.write(target, stride: stride, rows: rows, adding: first > 0)
+    }
   }
+  // What the next panel is packed from, columns behind these or else rows, is fetched row by row beside the tokens.
+  let next = isLast ? w + 16 * rowBytes : w + (first + count) / perBlock * P.Format.bytesPerBlock
+  let nextCount = min(Panel.subBlocks, isLast ? subBlocks : subBlocks - first - count)
+  let nextBytes = nextCount / perBlock * P.Format.bytesPerBlock
   var token = 0
-  while token + 6 <= tokens {
-    tile(InlineArray<6, Bool>.self, token)
-    token += 6
+  while token + 3 <= tokens {
+    if token < 48 { fetchFar(next + token / 3 * rowBytes, nextBytes) }
+    tile(InlineArray<3, Bool>.self, token)
+    token += 3
   }
-  while token + 2 <= tokens {
+  if token + 2 == tokens {
     tile(InlineArray<2, Bool>.self, token)
-    token += 2
+  } else if token + 1 == tokens {
+    tile(InlineArray<1, Bool>.self, token)
   }
-  if token < tokens { tile(InlineArray<1, Bool>.self, token) }
+}
+
+/// Begins to fetch `count` bytes into the second-level cache.
+@inline(__always) private func fetchFar(_ p: UnsafeRawPointer, _ count: Int) {
+  var offset = 0
+  while offset < count {
+    mullama_prefetch_far(p + offset)
+    offset += 64
+  }
 }

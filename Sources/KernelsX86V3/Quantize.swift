@@ -83,24 +83,61 @@ public func quantize8(
   scales: UnsafeMutablePointer<Float>, centers: UnsafeMutablePointer<Float>,
   sums32: UnsafeMutablePointer<Float>, sums16: UnsafeMutablePointer<Float>, bias: Int
 ) {
-  let flip = splat8(Int8(truncatingIfNeeded: bias))
   for block in 0..<count / 32 {
     let floats = Block32(x + 32 * block)
-    let largest = floats.largest, smallest = floats.smallest
-    let center = (largest + smallest) / 2, reach = (largest - smallest) / 2
-    let scale = reach / 127
-    let values = floats.rounded(center: center, inverse: reach > 0 ? 127 / reach : 0)
-    centers[block] = center - scale * Float(bias)
-    let packed = _mm256_packs_epi16(
-      unsafeBitCast(values.lowHalf, to: I256.self), unsafeBitCast(values.highHalf, to: I256.self))
-    (q + 32 * block).storeBytes(
-      of: _mm256_xor_si256(I256(packed.x, packed.z, packed.y, packed.w), flip), as: I256.self)
-    let base = Float(16 * bias)
-    let first = scale * (sumOfLanes(values.lowHalf) + base)
-    let second = scale * (sumOfLanes(values.highHalf) + base)
-    scales[block] = scale
-    sums32[block] = first + second
-    sums16[2 * block] = first
-    sums16[2 * block + 1] = second
+    let range = Range8(largest: floats.largest, smallest: floats.smallest)
+    centers[block] = range.center - range.scale * Float(bias)
+    scales[block] = range.scale
+    store8(floats, range, q + 32 * block, sums32 + block, sums16 + 2 * block, bias: bias)
   }
+}
+
+/// As `quantize8`, for a multiple of 64 floats, of which each 64 share a scale and a center.
+public func quantizePairs(
+  _ x: UnsafePointer<Float>, count: Int, into q: UnsafeMutableRawPointer,
+  scales: UnsafeMutablePointer<Float>, centers: UnsafeMutablePointer<Float>,
+  sums32: UnsafeMutablePointer<Float>, sums16: UnsafeMutablePointer<Float>, bias: Int
+) {
+  for pair in 0..<count / 64 {
+    let first = Block32(x + 64 * pair), second = Block32(x + 64 * pair + 32)
+    let range = Range8(
+      largest: max(first.largest, second.largest), smallest: min(first.smallest, second.smallest))
+    centers[pair] = range.center - range.scale * Float(bias)
+    scales[pair] = range.scale
+    store8(first, range, q + 64 * pair, sums32 + 2 * pair, sums16 + 4 * pair, bias: bias)
+    store8(second, range, q + 64 * pair + 32, sums32 + 2 * pair + 1, sums16 + 4 * pair + 2, bias: bias)
+  }
+}
+
+/// The extremes of what shares an 8-bit scale.
+private struct Range8 {
+  let center: Float
+  let scale: Float
+  let inverse: Float
+
+  @inline(__always) init(largest: Float, smallest: Float) {
+    center = (largest + smallest) / 2
+    let reach = (largest - smallest) / 2
+    scale = reach / 127
+    inverse = reach > 0 ? 127 / reach : 0
+  }
+}
+
+/// Codes and sums of one block.
+@inline(__always)
+private func store8(
+  _ floats: Block32, _ range: Range8, _ q: UnsafeMutableRawPointer, _ sum32: UnsafeMutablePointer<Float>,
+  _ sums16: UnsafeMutablePointer<Float>, bias: Int
+) {
+  let flip = splat8(Int8(truncatingIfNeeded: bias))
+  let values = floats.rounded(center: range.center, inverse: range.inverse)
+  let packed = _mm256_packs_epi16(
+    unsafeBitCast(values.lowHalf, to: I256.self), unsafeBitCast(values.highHalf, to: I256.self))
+  q.storeBytes(of: _mm256_xor_si256(I256(packed.x, packed.z, packed.y, packed.w), flip), as: I256.self)
+  let base = Float(16 * bias)
+  let first = range.scale * (sumOfLanes(values.lowHalf) + base)
+  let second = range.scale * (sumOfLanes(values.highHalf) + base)
+  sum32[0] = first + second
+  sums16[0] = first
+  sums16[1] = second
 }

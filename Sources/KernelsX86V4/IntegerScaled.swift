@@ -1,18 +1,4 @@
-import CProcessor
 import _Builtin_intrinsics.intel
-
-/// A format whose blocks of 256 have one half-precision unit, of which the scales of their groups are multiples by
-/// integers of at most eight bits.
-protocol IntegerScales: CodeFormat {
-  /// Where in a block the unit is.
-  static var unitOffset: Int { get }
-}
-
-extension Q2_K: IntegerScales { static var unitOffset: Int { 80 } }
-extension Q3_K: IntegerScales { static var unitOffset: Int { 108 } }
-extension Q4_K: IntegerScales { static var unitOffset: Int { 0 } }
-extension Q5_K: IntegerScales { static var unitOffset: Int { 0 } }
-extension Q6_K: IntegerScales { static var unitOffset: Int { 208 } }
 
 extension PanelView {
   /// `[subBlock][group][row]`: the scales as integers.
@@ -85,34 +71,5 @@ enum IntegerScaled<Format: IntegerScales>: PanelProduct {
       }
     }
     return total
-  }
-}
-
-/// Quantizes `count` floats (a multiple of 64) to 8 bits, in order: `x ≈ minimum + scale × code`, a scale and a minimum for
-/// 64 of them. `sums32` and `sums16` receive scale × Σ code over each 32 and each 16.
-public func quantizePairs(
-  _ x: UnsafePointer<Float>, count: Int, into codes: UnsafeMutablePointer<UInt8>,
-  scales: UnsafeMutablePointer<Float>, minima: UnsafeMutablePointer<Float>,
-  sums32: UnsafeMutablePointer<Float>, sums16: UnsafeMutablePointer<Float>
-) {
-  for pair in 0..<count / 64 {
-    let v = x + 64 * pair
-    let v0 = loadFloats16(v), v1 = loadFloats16(v, 16), v2 = loadFloats16(v, 32), v3 = loadFloats16(v, 48)
-    let largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(v0, v1), _mm512_max_ps(v2, v3)))
-    let smallest = _mm512_reduce_min_ps(_mm512_min_ps(_mm512_min_ps(v0, v1), _mm512_min_ps(v2, v3)))
-    let center = (largest + smallest) / 2, reach = (largest - smallest) / 2
-    let scale = reach / 127, inverse = splat512(reach > 0 ? 127 / reach : 0)
-    @inline(__always) func code(_ values: F512) -> I128 {
-      let q = _mm512_cvtps_epi32((values - splat512(center)) * inverse)
-      return _mm512_cvtepi32_epi8(_mm512_add_epi32(q, _mm512_set1_epi32(128)))
-    }
-    let all = mullama_join(join(code(v0), code(v1)), join(code(v2), code(v3)))
-    UnsafeMutableRawPointer(codes + 64 * pair).storeBytes(of: all, as: I512.self)
-    let totals = sumsOf16(all)
-    for part in 0..<4 { sums16[4 * pair + part] = scale * Float(totals[part]) }
-    sums32[2 * pair] = scale * Float(totals[0] &+ totals[1])
-    sums32[2 * pair + 1] = scale * Float(totals[2] &+ totals[3])
-    scales[pair] = scale
-    minima[pair] = center - 128 * scale
   }
 }

@@ -16,12 +16,11 @@ struct DecoderRun {
     decoder = try Decoder(file, compute: Compute(table: table, threads: threads))
   }
 
+  /// The tables of this processor's instruction sets; none where there is only the portable one.
+  static let fastTables = ["x86-64-v3", "x86-64-v4"].compactMap { try? KernelTable.best(environment: $0) }
+
   /// Every table that this processor can run.
-  static let tables: [KernelTable] = {
-    let best = try? KernelTable.best(environment: nil)
-    let others: [KernelTable] = [.reference, .portable]
-    return others + (best.map { [$0] } ?? []).filter { table in !others.contains { $0.name == table.name } }
-  }()
+  static let tables: [KernelTable] = [.reference, .portable] + fastTables
 
   func bind(_ adapters: [(LoRA.Adapter, Float)]) throws -> AdapterSet? {
     try AdapterBinding.bind(adapters.map { AdapterBinding.Entry($0.0, scale: $0.1) }, to: decoder)

@@ -23,8 +23,8 @@ import Transformer
     }
   }
 
-  /// The rms error over all positions of each case.
-  private func errors(_ name: String, _ table: KernelTable) throws -> [(
+  /// The rms error over all positions of each case, `batch` tokens at a time (nil: all of a case).
+  private func errors(_ name: String, _ table: KernelTable, batch: Int? = nil) throws -> [(
     id: String, rms: Double, maxAbs: Double
   )] {
     let manifest = try QuantizationManifest.load()
@@ -33,7 +33,7 @@ import Transformer
     let adapter = try LoRA.Adapter.read(GGUFFile.open(manifest.adapterPath))
     return try variant.cases.map { item in
       let set = try run.bind(item.adapters.map { (adapter, $0.scale) })
-      let rows = try run.logits(manifest.tokens(of: item), set)
+      let rows = try run.logits(manifest.tokens(of: item), set, batch: batch)
       let expected = try manifest.logits(of: item)
       let found = item.positions.flatMap { rows[$0] }
       return (
@@ -54,12 +54,18 @@ import Transformer
 
   @Test(arguments: names) func fastModeIsCloserThanLlamaCpp(_ name: String) throws {
     let peer = try #require(try QuantizationManifest.peerErrors()[name])
-    let found = try errors(name, KernelTable.best(environment: nil))
-    #expect(found.count == 4)
-    let ours = Self.overall(found.map(\.rms))
-    let theirs = try Self.overall(found.map { try #require(peer[$0.id]).rms })
-    print("\(name): rms logit error \(ours), llama.cpp \(theirs), ratio \(ours / theirs)")
-    #expect(ours < Self.peerRatio * theirs)
+    for table in DecoderRun.fastTables {
+      for (work, batch) in [("prefill", nil), ("decode", 1)] {
+        let found = try errors(name, table, batch: batch)
+        #expect(found.count == 4)
+        let ours = Self.overall(found.map(\.rms))
+        let theirs = try Self.overall(found.map { try #require(peer[$0.id]).rms })
+        print(
+          "\(name), \(table.name), \(work): rms logit error \(ours), llama.cpp \(theirs), ratio \(ours / theirs)"
+        )
+        #expect(ours < Self.peerRatio * theirs, "\(table.name), \(work)")
+      }
+    }
   }
 
   /// The root mean square of several.

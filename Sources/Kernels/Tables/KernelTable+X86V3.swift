@@ -9,7 +9,7 @@
       forms: formsV3,
       quantize: { quantizeRows($0, $1, $2, bias: 0) },
       multiply: multiplyV3,
-      multiplyAdding: { _, _ in nil },
+      multiplyAdding: { type, width in readsPanels(type, width) ? multiplyAddingPanels : nil },
       projectionForms: formsV3,
       project: multiplyV3,
       addMultiply: { w, h, hStride, tokens, y, stride, scratch in
@@ -46,7 +46,12 @@
     @Sendable static func formsV3(_ type: TensorType, _ width: BatchWidth) -> ActivationForms {
       let number = type.rawValue
       if !supports(type: number) || readsFloats(type: number) { return [] }
-      return width == .one || prefillReads16(type: number) ? .int16 : .int8
+      if width == .one || prefillReads16(type: number) { return .int16 }
+      return prefillReadsPairs(type: number) ? .int8Pairs : .int8
+    }
+
+    private static func readsPanels(_ type: TensorType, _ width: BatchWidth) -> Bool {
+      supports(type: type.rawValue) && !readsFloats(type: type.rawValue) && width != .one
     }
 
     @Sendable static func multiplyV3(
@@ -58,26 +63,52 @@
         PortableKernels.multiply(w, x, tokens, y, stride, scratch)
         return
       }
-      let q16 = UnsafePointer(x.int16.codes.assumingMemoryBound(to: Int16.self))
       if x.width == .one {
         matVec(
           type: number, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, columns: w.columns,
-          floats: x.floats,
-          q16: q16, scales: x.int16.scales, sums32: x.int16.sums32, sums16: x.int16.sums16, into: y,
-          scratch: scratch)
-        return
+          floats: x.floats, q16: UnsafePointer(x.int16.codes.assumingMemoryBound(to: Int16.self)),
+          scales: x.int16.scales, sums32: x.int16.sums32, sums16: x.int16.sums16, into: y, scratch: scratch)
+      } else if readsPanels(w.type, x.width) {
+        multiplyPanels(w, x, tokens, y, stride, nil, scratch)
+      } else {
+        for first in Swift.stride(from: 0, to: w.rows, by: 16) {
+          matMulFloats(
+            type: number, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes,
+            rows: min(16, w.rows - first), columns: w.columns, tokens: tokens, x.floats, xStride: x.columns,
+            into: y + first, stride: stride, scratch: scratch)
+        }
       }
-      let form = prefillReads16(type: number) ? x.int16 : x.int8
-      var first = 0
-      while first < w.rows {
-        matMulTile(
-          type: number, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes,
-          rows: min(16, w.rows - first),
-          columns: w.columns, tokens: tokens, floats: x.floats, floatStride: x.columns,
-          q8: x.int8.codes.assumingMemoryBound(to: Int8.self), q16: q16, scales: form.scales,
-          sums32: form.sums32,
-          sums16: form.sums16, centers: x.int8.centers, into: y + first, stride: stride, scratch: scratch)
-        first += 16
+    }
+
+    private static let multiplyAddingPanels: MultiplyAdding = { w, x, tokens, y, stride, terms, scratch in
+      multiplyPanels(w, x, tokens, y, stride, terms, scratch)
+    }
+
+    private static func multiplyPanels(
+      _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>,
+      _ outputStride: Int, _ terms: LowRankTerms?, _ scratch: UnsafeMutableRawPointer
+    ) {
+      let number = w.type.rawValue
+      let form =
+        prefillReads16(type: number) ? x.int16 : prefillReadsPairs(type: number) ? x.int8Pairs : x.int8
+      let activations = BatchActivations(
+        columns: w.columns, codes: form.codes, scales: form.scales, sums32: form.sums32, sums16: form.sums16,
+        centers: form.centers)
+      withUnsafeTemporaryAllocation(of: LowRankTerm.self, capacity: max(1, terms?.range.count ?? 0)) { list in
+        let passes = passes(columns: w.columns)
+        for first in stride(from: 0, to: w.rows, by: 16) {
+          let rows = min(16, w.rows - first)
+          let count =
+            terms?.pack(first, rows, into: list, packLowRank) {
+              LowRankTerm(panel: $0, rank: $1, h: $2, hStride: $3)
+            } ?? 0
+          for pass in 0..<passes {
+            matMulPass(
+              type: number, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes, rows: rows,
+              tokens: tokens, pass: pass, activations, terms: UnsafeBufferPointer(rebasing: list[..<count]),
+              into: y + first, stride: outputStride, scratch: scratch)
+          }
+        }
       }
     }
 
@@ -91,6 +122,12 @@
             floats, count: x.columns, into: x.int8.codes + token * x.columns,
             scales: x.int8.scales + token * blocks, centers: x.int8.centers + token * blocks,
             sums32: x.int8.sums32 + token * blocks, sums16: x.int8.sums16 + 2 * token * blocks, bias: bias)
+        }
+        if forms.contains(.int8Pairs) {
+          let p = x.int8Pairs.advanced(tokens: token, columns: x.columns, codeBytes: 1)
+          quantizePairs(
+            floats, count: x.columns, into: p.codes, scales: p.scales, centers: p.centers, sums32: p.sums32,
+            sums16: p.sums16, bias: bias)
         }
         if forms.contains(.int16) {
           let codes = (x.int16.codes + 2 * token * x.columns).assumingMemoryBound(to: Int16.self)

@@ -10,15 +10,6 @@
       forms: formsV4,
       quantize: { x, forms, tokens in
         quantizeRows(x, forms, tokens, bias: 128)
-        if forms.contains(.int8Pairs) {
-          for token in 0..<tokens {
-            let p = x.int8Pairs.advanced(tokens: token, columns: x.columns, codeBytes: 1)
-            quantizePairs(
-              x.floats + token * x.columns, count: x.columns,
-              into: p.codes.assumingMemoryBound(to: UInt8.self), scales: p.scales, minima: p.centers,
-              sums32: p.sums32, sums16: p.sums16)
-          }
-        }
         guard forms.contains(.planes) else { return }
         for token in 0..<tokens {
           let p = x.planes.advanced(tokens: token)
@@ -103,8 +94,10 @@
         let passes = passes(columns: w.columns)
         for first in stride(from: 0, to: w.rows, by: 16) {
           let rows = min(16, w.rows - first)
-          var count = 0
-          if let terms { count = pack(terms, first, rows, into: list) }
+          let count =
+            terms?.pack(first, rows, into: list, packLowRank) {
+              LowRankTerm(panel: $0, rank: $1, h: $2, hStride: $3)
+            } ?? 0
           for pass in 0..<passes {
             matMulPass(
               type: w.type.rawValue, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes, rows: rows,
@@ -113,28 +106,6 @@
           }
         }
       }
-    }
-
-    /// Unpacks `rows` rows of every term's `b`; returns how many terms there are.
-    private static func pack(
-      _ terms: LowRankTerms, _ first: Int, _ rows: Int, into list: UnsafeMutableBufferPointer<LowRankTerm>
-    ) -> Int {
-      var panel = terms.panel
-      var count = 0
-      for index in terms.range {
-        let part = terms.parts[index]
-        let b = part.b.slice(terms.firstRow + first, rows)
-        packLowRank(
-          type: b.type.rawValue, weights: b.base, rowBytes: b.rowBytes, rows: rows, rank: b.columns,
-          into: panel)
-        list.initializeElement(
-          at: count,
-          to: LowRankTerm(panel: panel, rank: b.columns, h: terms.hidden + part.column, hStride: terms.stride)
-        )
-        panel += 16 * b.columns
-        count += 1
-      }
-      return count
     }
   }
 #endif

@@ -105,6 +105,27 @@ struct LowRankTerms {
   let stride: Int
   /// Room for 16 rows of every `b`.
   let panel: UnsafeMutablePointer<Float>
+
+  /// Unpacks rows `first ..< first + rows` of the tile's part of every `b` with `unpack` (type, weights, bytes of a row, rows,
+  /// rank, panel) and makes each the term of an instruction set (panel, rank, h, stride of h); returns how many there are.
+  @inline(__always)
+  func pack<Term>(
+    _ first: Int, _ rows: Int, into list: UnsafeMutableBufferPointer<Term>,
+    _ unpack: (UInt32, UnsafeRawPointer, Int, Int, Int, UnsafeMutablePointer<Float>) -> Void,
+    _ term: (UnsafePointer<Float>, Int, UnsafePointer<Float>, Int) -> Term
+  ) -> Int {
+    var panel = panel
+    var count = 0
+    for index in range {
+      let part = parts[index]
+      let b = part.b.slice(firstRow + first, rows)
+      unpack(b.type.rawValue, b.base, b.rowBytes, rows, b.columns, panel)
+      list.initializeElement(at: count, to: term(panel, b.columns, hidden + part.column, stride))
+      panel += 16 * b.columns
+      count += 1
+    }
+    return count
+  }
 }
 
 /// One work item of attention: the query heads of one key/value head, for some tokens and a range of positions.

@@ -31,7 +31,7 @@ struct LinearReference {
     case .q8_0, .iq4_nl, .iq4_xs: return tokens == 1 || table == .x86V3 ? .int16 : .int8
     case .q4_0, .q4_1, .q5_0, .q5_1: return tokens == 1 ? .int16 : .int8
     case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K:
-      return tokens == 1 ? .int16 : table == .x86V4 ? .int8Pairs : .int8
+      return tokens == 1 ? .int16 : .int8Pairs
     default: return .float
     }
   }

@@ -1,0 +1,44 @@
+/// The sums of 16 rows × `Tokens` tokens: rows 0–7 in `low`, 8–15 in `high`.
+struct TileSums<let Tokens: Int> {
+  var low = InlineArray<Tokens, F256>(repeating: splat(0))
+  var high = InlineArray<Tokens, F256>(repeating: splat(0))
+
+  @inline(__always) mutating func add(_ other: TileSums<Tokens>) {
+    for t in 0..<Tokens {
+      low[t] = low[t] + other.low[t]
+      high[t] = high[t] + other.high[t]
+    }
+  }
+
+  /// Adds `rows` of 16 rows at `y[token × stride + row]`.
+  @inline(__always) mutating func add(_ y: UnsafePointer<Float>, stride: Int, rows: Int) {
+    for t in 0..<Tokens {
+      let source = y + t * stride
+      if rows == 16 {
+        low[t] = low[t] + loadFloats(source)
+        high[t] = high[t] + loadFloats(source, 8)
+      } else {
+        for row in 0..<rows {
+          if row < 8 { low[t][row] += source[row] } else { high[t][row - 8] += source[row] }
+        }
+      }
+    }
+  }
+
+  /// Writes, or adds to, `rows` of the 16 rows at `y[token × stride + row]`.
+  @inline(__always)
+  func write(_ y: UnsafeMutablePointer<Float>, stride: Int, rows: Int, adding: Bool) {
+    for t in 0..<Tokens {
+      let target = y + t * stride
+      if rows == 16 {
+        store(adding ? loadFloats(target) + low[t] : low[t], target)
+        store(adding ? loadFloats(target, 8) + high[t] : high[t], target, 8)
+      } else {
+        for row in 0..<rows {
+          let sum = row < 8 ? low[t][row] : high[t][row - 8]
+          target[row] = adding ? target[row] + sum : sum
+        }
+      }
+    }
+  }
+}
