@@ -6,7 +6,7 @@ import _Builtin_intrinsics.intel
 enum Panel {
   static var rows: Int { 16 }
   /// Sub-blocks of 32 columns in one panel: 16 KiB of 8-bit codes or 32 KiB of 16-bit ones, so it stays in L1/L2.
-  static var subBlocks: Int { 32 }
+  static var subBlocks: Int { 128 }
   /// Columns of a float panel: 16 KiB.
   static var floatColumns: Int { 256 }
   /// Bytes of scratch a worker needs: codes, then scales, offsets and totals of 16 rows × two groups a sub-block.
