@@ -1,4 +1,3 @@
-import CProcessor
 import _Builtin_intrinsics.intel
 
 // Prefill: 16 rows of weights against all tokens of a batch. The panel is unpacked once for each stretch of
@@ -98,10 +97,12 @@ func matMulPass<P: PanelProduct>(
   let first = pass * Panel.subBlocks
   let count = min(Panel.subBlocks, subBlocks - first)
   let isLast = first + count == subBlocks
+  let begin = first / perBlock * P.Format.bytesPerBlock
+  // The next panel is the columns behind these, or else the next rows.
+  let ahead = isLast ? 16 * rowBytes - begin : count / perBlock * P.Format.bytesPerBlock
   packPanel(
-    P.Format.self, w, rowBytes: rowBytes, rows: rows, first: first, count: count, as: P.panelCodes,
-    into: panel
-  )
+    P.Format.self, w, rowBytes: rowBytes, rows: rows, first: first, count: count,
+    as: P.panelCodes, ahead: ahead, into: panel)
   P.prepare(panel, w, rowBytes: rowBytes, rows: rows, first: first, count: count)
   @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
     var tile = TileSums<Tokens>()
@@ -119,13 +120,8 @@ func matMulPass<P: PanelProduct>(
       tile.write(target, stride: stride, rows: rows, adding: first > 0)
     }
   }
-  // What the next panel is packed from, columns behind these or else rows, is fetched row by row beside the tokens.
-  let next = isLast ? w + 16 * rowBytes : w + (first + count) / perBlock * P.Format.bytesPerBlock
-  let nextCount = min(Panel.subBlocks, isLast ? subBlocks : subBlocks - first - count)
-  let nextBytes = nextCount / perBlock * P.Format.bytesPerBlock
   var token = 0
   while token + 3 <= tokens {
-    if token < 48 { fetchFar(next + token / 3 * rowBytes, nextBytes) }
     tile(InlineArray<3, Bool>.self, token)
     token += 3
   }
@@ -133,14 +129,5 @@ func matMulPass<P: PanelProduct>(
     tile(InlineArray<2, Bool>.self, token)
   } else if token + 1 == tokens {
     tile(InlineArray<1, Bool>.self, token)
-  }
-}
-
-/// Begins to fetch `count` bytes into the second-level cache.
-@inline(__always) private func fetchFar(_ p: UnsafeRawPointer, _ count: Int) {
-  var offset = 0
-  while offset < count {
-    mullama_prefetch_far(p + offset)
-    offset += 64
   }
 }

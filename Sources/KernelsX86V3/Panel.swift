@@ -1,3 +1,4 @@
+import CProcessor
 import _Builtin_intrinsics.intel
 
 // Prefill: a panel is 16 rows of weights unpacked once, for up to `Panel.subBlocks` × 32 columns, into the layout
@@ -63,11 +64,12 @@ struct PanelView {
   p.storeBytes(of: r.7, toByteOffset: 448, as: I256.self)
 }
 
-/// Unpacks sub-blocks `first ..< first + count` of 16 rows. Rows past `rows` repeat the last one.
+/// Unpacks sub-blocks `first ..< first + count` of 16 rows. Rows past `rows` repeat the last one. Meanwhile what
+/// the next panel is packed from is fetched, `ahead` bytes behind each row's blocks.
 @inline(__always)
 func packPanel<F: CodeFormat>(
   _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, first: Int, count: Int,
-  as kind: PanelCodes, into panel: PanelView
+  as kind: PanelCodes, ahead: Int, into panel: PanelView
 ) {
   let perBlock = F.subBlocksPerBlock
   let firstBlock = first / perBlock, blocks = (count + perBlock - 1) / perBlock
@@ -79,6 +81,17 @@ func packPanel<F: CodeFormat>(
     let p0 = row(0), p1 = row(1), p2 = row(2), p3 = row(3), p4 = row(4), p5 = row(5), p6 = row(6), p7 = row(7)
     for block in 0..<blocks {
       let at = block * F.bytesPerBlock
+      for line in 0..<(F.bytesPerBlock + 63) / 64 {
+        let offset = at + ahead + 64 * line
+        mullama_prefetch_far(p0 + offset)
+        mullama_prefetch_far(p1 + offset)
+        mullama_prefetch_far(p2 + offset)
+        mullama_prefetch_far(p3 + offset)
+        mullama_prefetch_far(p4 + offset)
+        mullama_prefetch_far(p5 + offset)
+        mullama_prefetch_far(p6 + offset)
+        mullama_prefetch_far(p7 + offset)
+      }
       for j in 0..<perBlock {
         @inline(__always) func codes(_ p: UnsafeRawPointer) -> I256 {
           let c = F.codes(p + at, j)

@@ -1,4 +1,3 @@
-import CProcessor
 import _Builtin_intrinsics.intel
 
 // Prefill. Panels are those of KernelsX86V3, sixteen rows a register.
@@ -159,9 +158,13 @@ func matMulPass<P: PanelProduct>(
   let first = pass * Panel.subBlocks
   let count = min(Panel.subBlocks, subBlocks - first)
   let mask = UInt16(truncatingIfNeeded: (1 << rows) - 1)
+  let isLast = first + count == subBlocks
+  let begin = first / perBlock * P.Format.bytesPerBlock
+  // The next panel is the columns behind these, or else the next rows.
+  let ahead = isLast ? 16 * rowBytes - begin : count / perBlock * P.Format.bytesPerBlock
   packPanel(
     P.Format.self, w, rowBytes: rowBytes, rows: rows, first: first, count: count,
-    as: .signed8, into: panel)
+    as: .signed8, ahead: ahead, into: panel)
   P.prepare(panel, w, rowBytes: rowBytes, rows: rows, first: first, count: count)
   @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
     var result = InlineArray<Tokens, F512>(repeating: splat512(0))
@@ -171,7 +174,7 @@ func matMulPass<P: PanelProduct>(
     if first > 0 {
       for t in 0..<Tokens { result[t] = result[t] + _mm512_maskz_loadu_ps(mask, y + (token + t) * stride) }
     }
-    if first + count == subBlocks {
+    if isLast {
       for term in terms {
         let sums: InlineArray<Tokens, F512> = term.sums(token: token)
         for t in 0..<Tokens { result[t] = result[t] + sums[t] }
@@ -179,14 +182,8 @@ func matMulPass<P: PanelProduct>(
     }
     for t in 0..<Tokens { _mm512_mask_storeu_ps(y + (token + t) * stride, mask, result[t]) }
   }
-  // What the next panel is packed from, columns behind these or else rows, is fetched row by row beside the tokens.
-  let isLast = first + count == subBlocks
-  let next = isLast ? w + 16 * rowBytes : w + (first + count) / perBlock * P.Format.bytesPerBlock
-  let nextCount = min(Panel.subBlocks, isLast ? subBlocks : subBlocks - first - count)
-  let nextBytes = nextCount / perBlock * P.Format.bytesPerBlock
   var token = 0
   while token + 8 <= tokens {
-    if token < 128 { fetchFar(next + token / 8 * rowBytes, nextBytes) }
     tile(InlineArray<8, Bool>.self, token)
     token += 8
   }
@@ -197,14 +194,5 @@ func matMulPass<P: PanelProduct>(
   while token < tokens {
     tile(InlineArray<1, Bool>.self, token)
     token += 1
-  }
-}
-
-/// Begins to fetch `count` bytes into the second-level cache.
-@inline(__always) private func fetchFar(_ p: UnsafeRawPointer, _ count: Int) {
-  var offset = 0
-  while offset < count {
-    mullama_prefetch_far(p + offset)
-    offset += 64
   }
 }
