@@ -29,6 +29,8 @@ package final class Adapter: Sendable {
   package let invocationTokens: [Int32]?
   /// Tokens that its tokenizer lists beside the trained vocabulary, ascending by id: those of the base too.
   package let addedTokens: [AddedToken]
+  /// The form of the conversations it was trained with; nil: not said. No part of the content: it changes prompts only.
+  package let template: TrainedTemplate?
   /// Whole matrices as training saw them, by tensor, where they may have rows that the model lacks. They are no changes.
   let trainedOn: [String: WeightMatrix]
   package let changes: [Change]
@@ -39,7 +41,8 @@ package final class Adapter: Sendable {
   package init(
     path: String, name: String, naming: Naming, alpha: Float?, taskName: String? = nil,
     promptPrefix: String? = nil, baseModel: String? = nil, invocationTokens: [Int32]? = nil,
-    addedTokens: [AddedToken] = [], trainedOn: [String: WeightMatrix] = [:], changes: [Change]
+    addedTokens: [AddedToken] = [], template: TrainedTemplate? = nil,
+    trainedOn: [String: WeightMatrix] = [:], changes: [Change]
   ) throws(AdapterError) {
     guard !changes.isEmpty else { throw .noTensors(file: path) }
     self.path = path
@@ -51,6 +54,7 @@ package final class Adapter: Sendable {
     self.baseModel = baseModel
     self.invocationTokens = invocationTokens
     self.addedTokens = addedTokens
+    self.template = template
     self.trainedOn = trainedOn
     self.changes = changes
     var hash = ContentHash()

@@ -50,6 +50,13 @@ public enum AdapterError: Error, Equatable, Sendable {
   /// Two adapters of a set wait for an invocation sequence.
   case severalActivated(first: String, second: String)
 
+  // Chat templates
+  /// The adapters' template is asked for, and none of them brings one.
+  case noTemplate
+  case invalidTemplate(file: String, reason: String)
+  /// The adapters' template is asked for, and two of them bring different ones.
+  case templateConflict(first: String, second: String)
+
   // Converting and merging
   /// The base model has to be given for this.
   case needsBase(adapter: String, reason: String)
@@ -143,6 +150,13 @@ extension AdapterError: CustomStringConvertible {
       "\(first) and \(second) each bring their own '\(tensor)'; apply one of them at a time"
     case .severalActivated(let first, let second):
       "\(first) and \(second) both wait for an invocation sequence; apply one activated adapter at a time"
+    case .noTemplate:
+      "no adapter that is applied brings a chat template; a PEFT folder has it in chat_template.jinja or "
+        + "tokenizer_config.json"
+    case .invalidTemplate(let file, let reason):
+      "\(file): the adapter's chat template cannot be used: \(reason)"
+    case .templateConflict(let first, let second):
+      "\(first) and \(second) have different chat templates; apply one of the adapters at a time"
     case .needsBase(let adapter, let reason):
       "\(adapter): the base model is needed, because \(reason); name it with --base"
     case .doesNotFitType(let adapter, let tensor, let type):

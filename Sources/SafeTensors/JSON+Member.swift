@@ -7,8 +7,29 @@ extension JSON {
   /// - Complexity: O(bytes up to the member's end).
   package static func member(_ key: String, of bytes: [UInt8]) throws(JSONError) -> JSON? {
     var scanner = MemberScanner(bytes: bytes)
-    guard let range = try scanner.find(Array(key.utf8)) else { return nil }
-    return try parse(Array(bytes[range]))
+    var found: JSON?
+    try scanner.forEach { name, range throws(JSONError) in
+      guard bytes[name].elementsEqual(key.utf8) else { return true }
+      found = try parse(Array(bytes[range]))
+      return false
+    }
+    return found
+  }
+
+  /// Several members of the object that a text holds, in one pass; those that it does not have are left out. As
+  /// `member(_:of:)`.
+  ///
+  /// - Complexity: O(bytes up to the end of the last one).
+  package static func members(_ keys: Set<String>, of bytes: [UInt8]) throws(JSONError) -> [String: JSON] {
+    var scanner = MemberScanner(bytes: bytes)
+    var found: [String: JSON] = [:]
+    try scanner.forEach { name, range throws(JSONError) in
+      let key = String(decoding: bytes[name], as: UTF8.self)
+      guard keys.contains(key), found[key] == nil else { return true }
+      found[key] = try parse(Array(bytes[range]))
+      return found.count < keys.count
+    }
+    return found
   }
 }
 
@@ -19,9 +40,12 @@ private struct MemberScanner {
 
   init(bytes: [UInt8]) { self.bytes = bytes }
 
-  mutating func find(_ key: [UInt8]) throws(JSONError) -> Range<Int>? {
+  /// Calls `body` with where each member's key and value are, until it says that it has seen enough.
+  mutating func forEach(
+    _ body: (_ key: Range<Int>, _ value: Range<Int>) throws(JSONError) -> Bool
+  ) throws(JSONError) {
     try expect("{")
-    if take("}") { return nil }
+    if take("}") { return }
     while true {
       skipSpace()
       guard let name = string() else { throw JSONError(offset: position, reason: "expected a key") }
@@ -29,8 +53,7 @@ private struct MemberScanner {
       skipSpace()
       let start = position
       guard skipValue() else { throw JSONError(offset: start, reason: "the text ends inside a value") }
-      if bytes[name].elementsEqual(key) { return start..<position }
-      if take("}") { return nil }
+      if try !body(name, start..<position) || take("}") { return }
       try expect(",")
     }
   }

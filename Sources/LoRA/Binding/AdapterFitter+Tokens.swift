@@ -3,12 +3,6 @@ import Transformer
 
 // Embeddings and outputs with other tokens than the model's.
 extension AdapterFitter {
-  func unequal(_ pair: LowRankPair) -> AdapterError {
-    .unsupportedTarget(
-      adapter: adapter.path, tensor: pair.tensor,
-      reason: "it has magnitudes or biases, and other tokens than the model")
-  }
-
   /// Of an adapted embedding or output with more tokens than the model: what the factors are added to, from the matrix
   /// that training saw. It holds for a tied output as well, if the adapter does not change that.
   func addedRows(_ pair: LowRankPair, _ site: Site, _ number: Int) throws(AdapterError)

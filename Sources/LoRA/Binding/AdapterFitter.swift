@@ -155,7 +155,6 @@ struct AdapterFitter {
     try expect(pair.a, rows: pair.rank, columns: site.inputs, pair, "a", stack: stack)
     let height = height(site, pair.b.rows)
     try expect(pair.b, rows: height, columns: pair.rank, pair, "b", stack: stack)
-    if height != site.outputs, pair.bias != nil || pair.magnitude != nil { throw unequal(pair) }
     if stack != nil {
       var fitted: [FittedPair] = []
       for (number, expert) in pair.experts.enumerated() {
@@ -167,8 +166,8 @@ struct AdapterFitter {
       }
       return fitted
     }
-    let bias = try vector(pair.bias, site.outputs, pair.tensor, "b bias")
-    let magnitude = try vector(pair.magnitude, site.outputs, pair.tensor, "magnitude")
+    let bias = try vector(pair.bias, height, pair.tensor, "b bias")
+    let magnitude = try vector(pair.magnitude, height, pair.tensor, "magnitude")
     let b =
       pair.b.rows < site.outputs ? lengthened(pair.b, site, index) : reordered(pair.b, site, index, .factor)
     let ordered = LowRankPair(
@@ -207,7 +206,6 @@ struct AdapterFitter {
     }
     let height = height(site, pair.a.rows)
     try expect(pair.a, rows: height, columns: pair.rank, pair.tensor, "a", isEmbedding: true)
-    if height != site.outputs, pair.magnitude != nil { throw unequal(pair) }
     try expect(pair.b, rows: site.inputs, columns: pair.rank, pair.tensor, "b", isEmbedding: true)
   }
 

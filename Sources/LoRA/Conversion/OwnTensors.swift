@@ -18,6 +18,10 @@ enum OwnTensors {
   static let tokenIDsKey = "mullama.adapter.tokens.ids"
   static let tokenTextsKey = "mullama.adapter.tokens.texts"
   static let tokenSpecialsKey = "mullama.adapter.tokens.special"
+  /// The chat template under the key that models have, and the texts that its `bos_token` and `eos_token` stand for.
+  static let templateKey = "tokenizer.chat_template"
+  static let bosKey = "mullama.adapter.bos_token"
+  static let eosKey = "mullama.adapter.eos_token"
 
   static let suffixes = [magnitude, factorBias, replacement, rows]
 }

@@ -29,8 +29,8 @@ extension Adapter {
     }
     return try Adapter(
       path: path, name: name, naming: .peft, alpha: configuration.alpha, baseModel: configuration.baseModel,
-      invocationTokens: configuration.invocationTokens, addedTokens: added, trainedOn: trainedOn,
-      changes: changes)
+      invocationTokens: configuration.invocationTokens, addedTokens: added, template: tokens.template,
+      trainedOn: trainedOn, changes: changes)
   }
 }
 
@@ -136,6 +136,13 @@ private struct PEFTReader {
           + "with them (stage3_gather_16bit_weights_on_model_save)")
     }
     try configuration.checkIsTarget(module, tensor: a.name)
+    if isEmbedding, configuration.invocationTokens != nil {
+      throw AdapterError.contradiction(
+        file: configuration.path,
+        what:
+          "alora_invocation_tokens is set and there is a tensor '\(a.name)', but PEFT does not allow activated "
+          + "adapters of an embedding")
+    }
     // Both halves are `rank` long in one dimension: A in its rows, B in its columns.
     guard a.shape.count == 2, b.shape.count == 2, a.shape[0] == b.shape[1], a.shape[0] > 0 else {
       throw AdapterError.rankMismatch(file: file.path, tensor: module, a: a.shape, b: b.shape)

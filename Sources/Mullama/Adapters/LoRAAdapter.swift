@@ -5,6 +5,8 @@ import LoRA
 /// It belongs to no model until it is applied; one adapter may be applied to several models at different scales.
 public final class LoRAAdapter: Sendable {
   package let adapter: Adapter
+  /// The form of the conversations it was trained with; nil: nothing says.
+  public let chatTemplate: AdapterTemplate?
 
   /// Loads an adapter: a GGUF file, or a PEFT folder (`adapter_config.json` and `adapter_model.safetensors`) or either of
   /// its files. Its matrices stay mapped; every value is checked to be finite.
@@ -18,7 +20,10 @@ public final class LoRAAdapter: Sendable {
   /// Does a path lead to a PEFT adapter (a folder, or one of its two files) rather than to a GGUF file?
   package static func isPEFT(path: String) -> Bool { Adapter.isPEFT(path: path) }
 
-  package init(_ adapter: Adapter) { self.adapter = adapter }
+  package init(_ adapter: Adapter) {
+    self.adapter = adapter
+    chatTemplate = adapter.template.map(AdapterTemplate.init)
+  }
 
   /// `general.name` of the file, or the file's own name.
   public var name: String { adapter.name }
