@@ -33,6 +33,8 @@ package final class Adapter: Sendable {
   package let template: TrainedTemplate?
   /// Whole matrices as training saw them, by tensor, where they may have rows that the model lacks. They are no changes.
   let trainedOn: [String: WeightMatrix]
+  /// Experts that a layer of the base has, by a module of one of them; more are none of this adapter's base.
+  let expertCounts: [String: Int]
   package let changes: [Change]
   /// Made of everything that has an effect: equal hashes mean equal effect.
   package let contentHash: ContentHash
@@ -42,7 +44,7 @@ package final class Adapter: Sendable {
     path: String, name: String, naming: Naming, alpha: Float?, taskName: String? = nil,
     promptPrefix: String? = nil, baseModel: String? = nil, invocationTokens: [Int32]? = nil,
     addedTokens: [AddedToken] = [], template: TrainedTemplate? = nil,
-    trainedOn: [String: WeightMatrix] = [:], changes: [Change]
+    trainedOn: [String: WeightMatrix] = [:], expertCounts: [String: Int] = [:], changes: [Change]
   ) throws(AdapterError) {
     guard !changes.isEmpty else { throw .noTensors(file: path) }
     self.path = path
@@ -56,6 +58,7 @@ package final class Adapter: Sendable {
     self.addedTokens = addedTokens
     self.template = template
     self.trainedOn = trainedOn
+    self.expertCounts = expertCounts
     self.changes = changes
     var hash = ContentHash()
     if case .gguf(let architecture) = naming { hash.add(architecture) }
@@ -152,7 +155,9 @@ extension ContentHash {
     case .rows(_, let rows, _, let tiesOutput):
       add(tiesOutput ? 1 : 0)
       for row in rows { add(UInt64(row)) }
-    case .matrix(_, _, let tiesOutput): add(tiesOutput ? 1 : 0)
+    case .matrix(_, _, let expert, let tiesOutput):
+      add(tiesOutput ? 1 : 0)
+      if let expert { add(UInt64(bitPattern: Int64(expert)) ^ 1 << 62) }
     case .norm, .bias: break
     }
   }

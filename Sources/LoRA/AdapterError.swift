@@ -25,6 +25,9 @@ public enum AdapterError: Error, Equatable, Sendable {
 
   case wrongArchitecture(adapter: String, expected: String, found: String)
   case unknownTarget(adapter: String, tensor: String)
+  /// The base has the projections of a layer fused where the adapter has them apart, or the other way round; `instead`: the
+  /// modules that it has.
+  case otherProjections(adapter: String, tensor: String, instead: [String])
   case unsupportedTarget(adapter: String, tensor: String, reason: String)
   case shapeMismatch(adapter: String, tensor: String, expected: [Int], found: [Int])
   case notTransposed(adapter: String, tensor: String, expected: [Int], found: [Int])
@@ -116,6 +119,12 @@ extension AdapterError: CustomStringConvertible {
       "\(adapter): model arch and LoRA arch mismatch: the model is '\(expected)', the adapter is for '\(found)'"
     case .unknownTarget(let adapter, let tensor):
       "\(adapter): LoRA tensor '\(tensor)' does not exist in the base model; the adapter was made for another one"
+    case .otherProjections(let adapter, let tensor, let instead):
+      "\(adapter): LoRA tensor '\(tensor)' does not exist in the base model, which has "
+        + (instead.count == 1
+          ? "it fused with others in '\(instead[0])'"
+          : "its parts as '\(instead.joined(separator: "', '"))'")
+        + "; train the adapter on a base that has them so (target_modules)"
     case .unsupportedTarget(let adapter, let tensor, let reason):
       "\(adapter): an adapter of '\(tensor)' is not supported: \(reason)"
     case .shapeMismatch(let adapter, let tensor, let expected, let found):

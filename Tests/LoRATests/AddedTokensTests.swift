@@ -275,6 +275,27 @@ import Transformer
     }
   }
 
+  /// Magnitudes of one adapter end where another's tokens begin.
+  @Test func magnitudesBesideTokensOfAnother() throws {
+    let run = try DecoderRun(.tied, .reference)
+    var dora = PEFTDraft()
+    dora["use_dora"] = "true"
+    dora.addPair("lm_head", inputs: 64, outputs: 320)
+    dora.put("lm_head.lora_magnitude_vector", [320], deviation: 2)
+    var tokens = PEFTDraft()
+    tokens.files["tokenizer_config.json"] = Self.names()
+    tokens["trainable_token_indices"] = "[320, 321]"
+    tokens.put("model.embed_tokens.token_adapter.trainable_tokens_delta", [2, 64], deviation: 1)
+    let prompt = [3, 1, 4, 1, 5]
+    let first = try run.logits(prompt, run.bind([(dora.adapter(), 1)]))
+    let second = try run.logits(prompt, run.bind([(tokens.adapter(), 1)]))
+    for order in [[dora, tokens], [tokens, dora]] {
+      let both = try run.logits(prompt, run.bind(order.map { try ($0.adapter(), 1) }))
+      #expect(difference(both.map { Array($0[..<320]) }, first) < Tolerance.floats)
+      #expect(difference(both.map { Array($0[320...]) }, second.map { Array($0[320...]) }) < Tolerance.floats)
+    }
+  }
+
   /// Two that add tokens: their rows side by side, if they agree.
   @Test func twoAdapters() throws {
     let run = try DecoderRun(.tied, .reference)

@@ -38,7 +38,7 @@ extension AdapterFitter {
       let isEmbedding = name == "token_embd.weight"
       guard isEmbedding || name == "output.weight" else { return false }
       switch change {
-      case .matrix(_, let matrix, _): return matrix.rows != decoder.hyperparameters.vocabularySize
+      case .matrix(_, let matrix, _, _): return matrix.rows != decoder.hyperparameters.vocabularySize
       case .lowRank(let pair):
         return (isEmbedding ? pair.a : pair.b).rows != decoder.hyperparameters.vocabularySize
       case .rows, .norm, .bias: return false

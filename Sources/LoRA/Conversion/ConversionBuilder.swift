@@ -90,16 +90,18 @@ struct ConversionBuilder {
   mutating func addAll() throws(AdapterError) {
     var done: Set<String> = []
     for change in adapter.changes {
-      let name = try target.tensor(of: change, adapter).name
+      let found = try target.tensor(of: change, adapter)
+      let name = found.name
       switch change {
       case .lowRank:
         guard done.insert(name).inserted, let group = groups[name] else { continue }
         if group.experts == 0 { try addPair(group) } else { try addStack(group) }
-      case .matrix(_, let weight, let tiesOutput):
+      case .matrix(_, let weight, _, let tiesOutput):
         note("replaced matrices")
         let ordered = try reordered(weight, name)
+        let place = found.expert.map { "\(name).\($0)" } ?? name
         tensors.append(
-          ConvertedTensor(name + OwnTensors.replacement, [weight.columns, weight.rows], type, [ordered]))
+          ConvertedTensor(place + OwnTensors.replacement, [weight.columns, weight.rows], type, [ordered]))
         if tiesOutput { tied.append(name) }
       case .rows(_, let rows, let values, let tiesOutput):
         note("trained tokens")

@@ -64,12 +64,12 @@ package struct ConversionTarget: Sendable {
   /// The tensor that a change is for.
   func tensor(of change: Change, _ adapter: Adapter) throws(AdapterError) -> ModuleNames.Tensor {
     guard adapter.naming == .peft else {
-      return ModuleNames.Tensor(name: change.tensor, expert: change.pair?.expert)
+      return ModuleNames.Tensor(name: change.tensor, expert: change.expert)
     }
     guard let found = names.tensor(of: change.tensor) else {
       throw .unknownTarget(adapter: adapter.path, tensor: change.tensor)
     }
-    return ModuleNames.Tensor(name: found.name, expert: found.expert ?? change.pair?.expert)
+    return ModuleNames.Tensor(name: found.name, expert: found.expert ?? change.expert)
   }
 
   /// Experts of a layer.

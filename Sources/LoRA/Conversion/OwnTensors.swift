@@ -7,7 +7,8 @@ enum OwnTensors {
   static let magnitude = ".lora_magnitude"
   /// Added to B(A·x) before it is scaled.
   static let factorBias = ".lora_bias"
-  /// A whole tensor in the model's place, also a bias under its own name.
+  /// A whole tensor in the model's place, also a bias under its own name; of one expert behind its number
+  /// (`blk.0.ffn_up_exps.weight.3.replacement`).
   static let replacement = ".replacement"
   /// Some rows in the model's place; which ones, a key says.
   static let rows = ".row_replacement"

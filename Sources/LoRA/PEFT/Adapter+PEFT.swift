@@ -30,7 +30,7 @@ extension Adapter {
     return try Adapter(
       path: path, name: name, naming: .peft, alpha: configuration.alpha, baseModel: configuration.baseModel,
       invocationTokens: configuration.invocationTokens, addedTokens: added, template: tokens.template,
-      trainedOn: trainedOn, changes: changes)
+      trainedOn: trainedOn, expertCounts: reader.expertCounts, changes: changes)
   }
 }
 
@@ -42,6 +42,8 @@ private struct PEFTReader {
   private let file: SafeTensorsFile
   private var order: [String] = []
   private var modules: [String: [Part: SafeTensorInfo]] = [:]
+  /// Of fused parameters, by a module of their first expert.
+  private(set) var expertCounts: [String: Int] = [:]
 
   init(_ configuration: PEFTConfiguration, _ file: SafeTensorsFile) {
     self.configuration = configuration
@@ -59,7 +61,7 @@ private struct PEFTReader {
         continue
       }
       if let pair = try pair(module, parts) { changes.append(.lowRank(pair)) }
-      if let weight = parts[.weight] { changes.append(try replacement(module, weight)) }
+      if let weight = parts[.weight] { changes += try replacements(module, weight) }
       if let rows = parts[.trainedTokens] { changes.append(try trainedTokens(module, rows)) }
       for part in [Part.bias, .baseBias] {
         if let bias = parts[part], part == .bias || configuration.trainedBias != .none {
@@ -68,7 +70,7 @@ private struct PEFTReader {
       }
     }
     for module in configuration.replaced
-    where !modules.contains(where: { $0.value[.weight] != nil && PEFTConfiguration.names($0.key, module) }) {
+    where !modules.contains(where: { $0.value[.weight] != nil && PEFTConfiguration.holds(module, $0.key) }) {
       throw lacking(module, "modules_to_save", "weight")
     }
     for (module, _) in configuration.tokens where !changes.contains(where: { $0.trains(module) }) {
@@ -166,7 +168,7 @@ private struct PEFTReader {
 
   /// The pairs of a fused parameter of all experts: A is `(experts × rank) × inputs`, B `outputs × (rank × experts)`.
   /// Source: `ParamWrapper.get_delta_weight` in PEFT.
-  private func experts(
+  private mutating func experts(
     _ fused: FusedExperts, _ parts: [Part: SafeTensorInfo]
   ) throws -> [LowRankPair] {
     guard let a = parts[.a] else { throw missingHalf(fused.parameter, "a") }
@@ -178,6 +180,7 @@ private struct PEFTReader {
       throw AdapterError.rankMismatch(file: file.path, tensor: fused.parameter, a: a.shape, b: b.shape)
     }
     let count = a.shape[0] / rank, outputs = b.shape[0] / fused.projections.count
+    expertCounts["\(fused.module).0.\(fused.projections[0])"] = count
     let left = try matrix(a), right = try matrix(b)
     return (0..<count).flatMap { expert in
       let ownA = left.slice(rows: expert * rank..<(expert + 1) * rank)
@@ -208,13 +211,39 @@ private struct PEFTReader {
     }
   }
 
-  private func replacement(_ module: String, _ tensor: SafeTensorInfo) throws -> Change {
+  private mutating func replacements(_ module: String, _ tensor: SafeTensorInfo) throws -> [Change] {
     switch tensor.shape.count {
-    case 1: .norm(tensor: module, try vector(tensor))
-    case 2: .matrix(tensor: module, try matrix(tensor), tiesOutput: configuration.tiesWeights)
+    case 1: return [.norm(tensor: module, try vector(tensor))]
+    case 2:
+      return [
+        .matrix(tensor: module, try matrix(tensor), expert: nil, tiesOutput: configuration.tiesWeights)
+      ]
+    case 3 where FusedExperts.isParameter(module): return try experts(module, tensor)
     default:
       throw AdapterError.unsupportedTarget(
         adapter: file.path, tensor: tensor.name, reason: "it has \(tensor.shape.count) dimensions")
+    }
+  }
+
+  /// The matrices of a fused parameter of all experts, `experts × outputs × inputs`.
+  private mutating func experts(_ parameter: String, _ tensor: SafeTensorInfo) throws -> [Change] {
+    let projections = FusedExperts.projections(of: parameter)
+    let count = tensor.shape[0], rows = tensor.shape[1]
+    guard rows % projections.count == 0 else {
+      throw AdapterError.unsupportedTarget(
+        adapter: file.path, tensor: tensor.name,
+        reason: "its \(rows) rows are not those of \(projections.joined(separator: " and "))")
+    }
+    let all = try view(tensor, rows: count * rows, columns: tensor.shape[2])
+    let outputs = rows / projections.count, owner = FusedExperts.module(of: parameter)
+    expertCounts["\(owner).0.\(projections[0])"] = count
+    return (0..<count).flatMap { expert in
+      projections.enumerated().map { index, projection in
+        let first = expert * rows + index * outputs
+        return Change.matrix(
+          tensor: "\(owner).\(expert).\(projection)", all.slice(rows: first..<first + outputs), expert: nil,
+          tiesOutput: false)
+      }
     }
   }
 
@@ -274,7 +303,7 @@ extension Change {
     let isEmbedding = tensor.hasSuffix("embed_tokens")
     guard isEmbedding || tensor.hasSuffix("lm_head") else { return false }
     switch self {
-    case .matrix(_, let matrix, _): return matrix.rows > id
+    case .matrix(_, let matrix, _, _): return matrix.rows > id
     case .lowRank(let pair): return (isEmbedding ? pair.a : pair.b).rows > id
     case .rows(_, let rows, _, _): return rows.contains(id)
     case .norm, .bias: return false

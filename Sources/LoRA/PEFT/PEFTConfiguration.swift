@@ -116,6 +116,11 @@ struct PEFTConfiguration: Sendable {
     module == name || module.hasSuffix("." + name)
   }
 
+  /// Is a module the one of this name, or somewhere inside of it?
+  static func holds(_ name: String, _ module: String) -> Bool {
+    ("." + module + ".").contains("." + name + ".")
+  }
+
   /// The number behind the first dot that a number follows: `model.layers.3.mlp` is in layer 3.
   private static func layer(of module: String) -> Int? {
     module.split(separator: ".").lazy.compactMap { Int($0) }.first
