@@ -41,7 +41,8 @@ public enum AdapterError: Error, Equatable, Sendable {
   /// The model has another token of this id or this text.
   case tokenCollision(adapter: String, id: Int, text: String, existing: String)
   /// A token behind the model's `rows` has no row in an embedding or output matrix.
-  case missingTokenRow(adapter: String, tensor: String, id: Int, rows: Int)
+  /// `text` is nil where the tokenizer's files do not name it.
+  case missingTokenRow(adapter: String, tensor: String, id: Int, text: String?, rows: Int)
   /// An id between added tokens has no text.
   case tokenHole(adapter: String, id: Int)
   /// Two adapters add different tokens.
@@ -147,8 +148,8 @@ extension AdapterError: CustomStringConvertible {
     case .tokenCollision(let adapter, let id, let text, let existing):
       "\(adapter): it adds the token '\(text)' as \(id), but the model has \(existing); the adapter was made for "
         + "another base model"
-    case .missingTokenRow(let adapter, let tensor, let id, let rows):
-      "\(adapter): token \(id) is behind the model's \(rows), and the adapter has no row for it in '\(tensor)'; save "
+    case .missingTokenRow(let adapter, let tensor, let id, let text, let rows):
+      "\(adapter): token \(id)\(text.map { " '\($0)'" } ?? "") is behind the model's \(rows), and the adapter has no row for it in '\(tensor)'; save "
         + "embedding and output with the adapter (save_embedding_layers=True)"
     case .tokenHole(let adapter, let id):
       "\(adapter): token \(id) has a row but no text, though there are tokens behind it; its tokenizer files are of "

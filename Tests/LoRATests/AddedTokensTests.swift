@@ -156,6 +156,31 @@ import Transformer
     #expect(notes.contains { $0.isWarning && $0.description.contains("no added tokens") })
   }
 
+  /// What llama.cpp reads is not said to be beyond it.
+  @Test func notesOfConversions() throws {
+    let run = try DecoderRun(.llama, .reference)
+    let own = try run.decoder.file.metadata.requiredStrings("tokenizer.ggml.tokens")
+    func notes(_ target: ConversionTarget, _ names: String) throws -> [ConversionNote] {
+      var draft = PEFTDraft()
+      draft.addPair("model.layers.1.self_attn.o_proj", inputs: 64, outputs: 64)
+      draft.files["tokenizer_config.json"] = names
+      return try AdapterConversion(draft.adapter(), for: target, type: .f32).notes
+    }
+    let known = ConversionTarget(run.decoder)
+    let blind = ConversionTarget(architecture: "llama", heads: .init(query: 4, key: 2))
+    let old = Self.names(300, [own[300]])
+    #expect(try notes(known, old) == [])
+    #expect(try notes(blind, old) == [.listed(tokens: 1)])
+    #expect(try notes(blind, "{}") == [])
+    #expect(ConversionNote.listed(tokens: 1).isWarning == false)
+    // A name for a row that the model has.
+    var model = try TinyModel.llama.draft()
+    model["tokenizer.ggml.tokens"] = .array(
+      .string(own.enumerated().map { $0 == 300 ? "[PAD300]" : $1 }))
+    let filled = try ConversionTarget(DecoderRun(model.file()).decoder)
+    #expect(try notes(filled, Self.names(300, ["<a>"])) == [.names(tokens: 1)])
+  }
+
   @Test func withoutAModelBaseLayersCannotBeConverted() throws {
     let base = try TinyModel.llama.draft()
     let target = ConversionTarget(architecture: "llama", heads: .init(query: 4, key: 2))
@@ -345,11 +370,13 @@ import Transformer
   @Test func everyTokenNeedsItsRows() throws {
     #expect(try problem { _ in } == nil)
     func missing(_ tensor: String, _ id: Int, _ edit: (inout PEFTDraft) -> Void) throws {
-      guard case .missingTokenRow(_, tensor, id, 320) = try problem(edit) else {
+      guard case .missingTokenRow(_, tensor, id, _, 320) = try problem(edit) else {
         Issue.record("\(tensor) \(id): \(try problem(edit).map { "\($0)" } ?? "nothing")")
         return
       }
     }
+    let draft = try problem { $0.weights.tensors.removeAll { $0.name.contains("lm_head") } }
+    #expect("\(draft.map { "\($0)" } ?? "")".contains("token 320 '<tool>' is behind the model's 320"))
     try missing("output.weight", 320) { $0.weights.tensors.removeAll { $0.name.contains("lm_head") } }
     try missing("token_embd.weight", 320) {
       $0.weights.tensors.removeAll { $0.name.contains("embed_tokens") }
@@ -607,6 +634,8 @@ import Transformer
     let set = try #require(try run.bind([(adapter, 1)]))
     #expect(set.addedTokens.isEmpty)
     let expected = try run.logits(tokens, set)
+    let notes = try AdapterConversion(adapter, for: ConversionTarget(run.decoder), type: .f32).notes
+    #expect(notes.count == 1 && notes[0].description.contains("no matrices for fewer tokens"))
     let converted = try AdapterConversionTests.convert(adapter, ConversionTarget(run.decoder))
     #expect(try difference(expected, run.logits(tokens, run.bind([(converted, 1)]))) < 1e-5)
     let merge = try ModelMerge(run.decoder, [.init(adapter, scale: 1)], types: .keep)

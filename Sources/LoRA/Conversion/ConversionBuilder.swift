@@ -11,6 +11,8 @@ struct ConversionBuilder {
   private(set) var keys: [(key: String, value: MetadataValue)] = []
   private var tied: [String] = []
   private var folded = 0
+  private var named = 0
+  private var listed = 0
   private var beyond: [String] = []
 
   /// Pairs of one tensor: one, or those of its experts.
@@ -127,7 +129,17 @@ struct ConversionBuilder {
   private mutating func addTokens() throws(AdapterError) {
     let tokens = target.addedTokens(of: adapter)
     if tokens.isEmpty { return }
-    note("added tokens")
+    if let size = target.vocabularySize {
+      if tokens.contains(where: { $0.id >= size }) {
+        note("added tokens")
+      } else if target.hasOtherHeights(adapter) {
+        note("matrices for fewer tokens")
+      } else {
+        named = tokens.count
+      }
+    } else {
+      listed = tokens.count
+    }
     keys.append(
       (OwnTensors.tokenIDsKey, .array(.uint32(tokens.map { UInt32(truncatingIfNeeded: $0.id) }))))
     keys.append((OwnTensors.tokenTextsKey, .array(.string(tokens.map(\.text)))))
@@ -238,6 +250,7 @@ struct ConversionBuilder {
     let unblocked = tensors.count { $0.type == .f16 && type == .q8_0 }
     return (beyond.isEmpty ? [] : [.beyondLlamaCpp(what: beyond)])
       + (folded > 0 ? [.folded(pairs: folded)] : [])
+      + (named > 0 ? [.names(tokens: named)] : []) + (listed > 0 ? [.listed(tokens: listed)] : [])
       + (unblocked > 0 ? [.unblocked(tensors: unblocked, type: type.name)] : [])
   }
 }

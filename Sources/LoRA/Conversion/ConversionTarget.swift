@@ -42,6 +42,9 @@ package struct ConversionTarget: Sendable {
     decoder.map { AdapterBinding.problems(adapter, $0) } ?? []
   }
 
+  /// Rows of the model's embedding; nil: it is not there.
+  var vocabularySize: Int? { decoder?.hyperparameters.vocabularySize }
+
   /// The tokens that the model lacks; all that the adapter lists where the model is not there, or where only the list
   /// explains why its matrices are shorter than the model's.
   func addedTokens(of adapter: Adapter) -> [AddedToken] {
@@ -49,6 +52,11 @@ package struct ConversionTarget: Sendable {
     let fitter = AdapterFitter(adapter, decoder, BindingCache())
     let new = fitter.fit().tokens
     return new.isEmpty && fitter.hasOtherHeights ? adapter.addedTokens : new
+  }
+
+  /// Was the adapter trained with a vocabulary of another length than the model's?
+  func hasOtherHeights(_ adapter: Adapter) -> Bool {
+    decoder.map { AdapterFitter(adapter, $0, BindingCache()).hasOtherHeights } ?? false
   }
 
   /// Of a matrix that training saw: the rows that the model lacks.
