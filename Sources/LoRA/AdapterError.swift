@@ -15,6 +15,9 @@ public enum AdapterError: Error, Equatable, Sendable {
   // PEFT folders
   /// `hint`: what to do about it, if that is known.
   case incompleteFolder(folder: String, missing: String, hint: String?)
+  /// A folder holds several adapters: their paths in it.
+  case severalAdapters(folder: String, found: [String])
+  case notAnAdapterFile(file: String, reason: String)
   case invalidConfiguration(file: String, reason: String)
   case invalidSetting(file: String, key: String, expected: String, found: String)
   /// A setting that changes what the adapter does, in a way that is not done here.
@@ -106,6 +109,12 @@ extension AdapterError: CustomStringConvertible {
         + "what PEFT can merge (merge_and_unload) works as a merged model that is converted to GGUF"
     case .incompleteFolder(let folder, let missing, let hint):
       "\(folder): not a PEFT adapter: \(missing) is missing" + (hint.map { "; " + $0 } ?? "")
+    case .severalAdapters(let folder, let found):
+      "\(folder): there are several adapters in it: \(found.prefix(8).joined(separator: ", "))"
+        + (found.count > 8 ? " and \(found.count - 8) more" : "")
+        + "; name one, such as \(folder)/\(found.last ?? "")"
+    case .notAnAdapterFile(let file, let reason):
+      "\(file): not an adapter: \(reason)"
     case .invalidConfiguration(let file, let reason):
       "\(file): \(reason)"
     case .invalidSetting(let file, let key, let expected, let found):

@@ -92,7 +92,7 @@ import Testing
     let json = try CommandLineRun(["inspect", path, "--json"]).json()
     #expect(json["format"] as? String == "peft")
     #expect((json["kinds"] as? [String])?.contains("DoRA") == true)
-    let folder = try CommandLineRun(["inspect", Fixtures.path("llama")])
+    let folder = try CommandLineRun(["inspect", Fixtures.path("llama/logits")])
     #expect(folder.status != 0 && folder.errors.contains("adapter_config.json is missing"))
   }
 

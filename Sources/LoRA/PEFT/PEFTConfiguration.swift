@@ -52,6 +52,9 @@ struct PEFTConfiguration: Sendable {
       throw .invalidConfiguration(file: path, reason: "expected an object, found \(root.excerpt())")
     }
     let fields = PEFTFields(path: path, root: root)
+    if root["peft_type"] == nil, root["lora_parameters"] != nil || root["fine_tune_type"] != nil {
+      throw .unsupportedKind(file: path, kind: "MLX")
+    }
     guard let kind = root["peft_type"]?.string else {
       throw fields.invalid("peft_type", "'LORA'")
     }

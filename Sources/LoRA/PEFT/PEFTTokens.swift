@@ -60,7 +60,13 @@ struct PEFTTokens {
       throw AdapterError.invalidSetting(
         file: path, key: "file size", expected: "at most \(sizeLimit) bytes", found: "\(file.count)")
     }
-    return file.withBytes { Array($0) }
+    let bytes = file.withBytes { Array($0) }
+    // Large files of a repository that was cloned without them.
+    if ForeignFormat(start: Array(bytes.prefix(64))) == .gitLFSPointer {
+      throw AdapterError.invalidConfiguration(
+        file: path, reason: "not the file itself, but a Git LFS pointer; fetch it with `git lfs pull`")
+    }
+    return bytes
   }
 
   private static let roles = ["pad_token", "eos_token", "bos_token", "unk_token"]

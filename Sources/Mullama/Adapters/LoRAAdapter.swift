@@ -8,8 +8,8 @@ public final class LoRAAdapter: Sendable {
   /// The form of the conversations it was trained with; nil: nothing says.
   public let chatTemplate: AdapterTemplate?
 
-  /// Loads an adapter: a GGUF file, or a PEFT folder (`adapter_config.json` and `adapter_model.safetensors`) or either of
-  /// its files. Its matrices stay mapped; every value is checked to be finite.
+  /// Loads an adapter: a GGUF file, or a PEFT folder (`adapter_config.json` and `adapter_model.safetensors`), either of
+  /// its files, or a folder in which there is just one of these. Its matrices stay mapped; every value is checked to be finite.
   ///
   /// - Throws: `GGUFError` or `SafeTensorsError` for a damaged file, `AdapterError` for one that is no LoRA adapter or does
   ///   something that is not supported, by name.
@@ -17,7 +17,7 @@ public final class LoRAAdapter: Sendable {
     LoRAAdapter(try Adapter.read(path: path))
   }
 
-  /// Does a path lead to a PEFT adapter (a folder, or one of its two files) rather than to a GGUF file?
+  /// Is a path that of a folder, or of a file as PEFT folders have them, rather than of a GGUF file?
   package static func isPEFT(path: String) -> Bool { Adapter.isPEFT(path: path) }
 
   package init(_ adapter: Adapter) {
