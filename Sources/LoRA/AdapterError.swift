@@ -159,7 +159,8 @@ extension AdapterError: CustomStringConvertible {
         + "another base model"
     case .missingTokenRow(let adapter, let tensor, let id, let text, let rows):
       "\(adapter): token \(id)\(text.map { " '\($0)'" } ?? "") is behind the model's \(rows), and the adapter has no row for it in '\(tensor)'; save "
-        + "embedding and output with the adapter (save_embedding_layers=True)"
+        + "embedding and output with the adapter (modules_to_save; save_embedding_layers=True leaves out the one of them "
+        + "that is no target)"
     case .tokenHole(let adapter, let id):
       "\(adapter): token \(id) has a row but no text, though there are tokens behind it; its tokenizer files are of "
         + "another training"

@@ -300,6 +300,39 @@ import Transformer
     }
   }
 
+  /// An adapted output of a model that ties it: the matrix that training saw has the rows of the embedding too.
+  @Test func aTiedOutputBringsTheRowsOfTheEmbedding() throws {
+    let run = try DecoderRun(.tied, .reference)
+    let base = try TinyModel.tied.draft()
+    var draft = Self.draft(.outputFactors, base, isTied: true)
+    draft.weights.tensors.removeAll { $0.name.contains("embed_tokens") }
+    let adapter = try draft.adapter()
+    let found = try run.logits(Self.tokens, run.bind([(adapter, 0.7)]))
+    let expected = try Self.reference(.outputFactors, draft, run, base, isTied: true, 0.7)
+    #expect(try difference(found, DecoderRun(expected.file()).logits(Self.tokens)) < Tolerance.floats)
+    let converted = try AdapterConversionTests.convert(adapter, ConversionTarget(run.decoder))
+    #expect(try difference(found, run.logits(Self.tokens, run.bind([(converted, 0.7)]))) < 1e-5)
+  }
+
+  /// With `save_embedding_layers=True` PEFT writes what `modules_to_save` holds twice, and the base's beside it.
+  @Test func matricesThatAreThereTwice() throws {
+    let run = try DecoderRun(.llama, .reference)
+    var draft = Self.draft(.modulesToSave, try TinyModel.llama.draft(), isTied: false)
+    let expected = try run.logits(Self.tokens, run.bind([(draft.adapter(), 1)]))
+    for module in ["lm_head", "model.embed_tokens"] {
+      let own = try #require(draft.weights[PEFTDraft.prefix + module + ".weight"])
+      draft.put(module + ".modules_to_save.weight", own.shape, own.floats)
+      draft.put(module + ".original_module.weight", own.shape, seed: 9)
+    }
+    #expect(try run.logits(Self.tokens, run.bind([(draft.adapter(), 1)])) == expected)
+    draft.put("lm_head.modules_to_save.weight", [Self.count, 64], seed: 9)
+    #expect {
+      try draft.adapter()
+    } throws: { error in
+      "\(error)".contains("is there under two names, with different values")
+    }
+  }
+
   /// Magnitudes of one adapter end where another's tokens begin.
   @Test func magnitudesBesideTokensOfAnother() throws {
     let run = try DecoderRun(.tied, .reference)

@@ -145,16 +145,20 @@ struct ConversionBuilder {
     keys.append((OwnTensors.tokenTextsKey, .array(.string(tokens.map(\.text)))))
     keys.append((OwnTensors.tokenSpecialsKey, .array(.bool(tokens.map(\.isSpecial)))))
     let changesOutput = tensors.contains { $0.name.hasPrefix("output.weight") }
+    let changesEmbedding = tensors.contains { $0.name.hasPrefix("token_embd.weight") }
     for change in adapter.changes {
       guard change.pair != nil, let whole = adapter.trainedOn[change.tensor] else { continue }
       let added = try target.addedRows(whole, adapter)
       if added.isEmpty { continue }
-      let name = try target.tensor(of: change, adapter).name
+      var name = try target.tensor(of: change, adapter).name
+      // They are rows of the one matrix that the model has.
+      let isOfBoth = target.isOutputTied && !changesEmbedding
+      if isOfBoth { name = "token_embd.weight" }
       keys.append((OwnTensors.rowsKey(name), .array(.uint32(added.map { UInt32(truncatingIfNeeded: $0) }))))
       tensors.append(
         ConvertedTensor(
           name + OwnTensors.rows, [whole.columns, added.count], type, [whole.slice(rows: added)]))
-      if !changesOutput { tied.append(name) }
+      if isOfBoth || !changesOutput { tied.append(name) }
     }
   }
 

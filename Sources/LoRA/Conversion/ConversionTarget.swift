@@ -54,6 +54,9 @@ package struct ConversionTarget: Sendable {
     return new.isEmpty && fitter.hasOtherHeights ? adapter.addedTokens : new
   }
 
+  /// Is the model there, and has it one matrix for embedding and output?
+  var isOutputTied: Bool { decoder?.isOutputTied == true }
+
   /// Was the adapter trained with a vocabulary of another length than the model's?
   func hasOtherHeights(_ adapter: Adapter) -> Bool {
     decoder.map { AdapterFitter(adapter, $0, BindingCache()).hasOtherHeights } ?? false

@@ -112,8 +112,15 @@ private struct PEFTReader {
       }
       if name.part == .unused { continue }
       if modules[name.module] == nil { order.append(name.module) }
-      guard modules[name.module, default: [:]].updateValue(tensor, forKey: name.part) == nil else {
-        throw .contradiction(file: file.path, what: "'\(tensor.name)' is there under two names")
+      guard let other = modules[name.module, default: [:]].updateValue(tensor, forKey: name.part) else {
+        continue
+      }
+      // With `save_embedding_layers` PEFT writes what `modules_to_save` holds a second time, as `….modules_to_save.weight`.
+      guard tensor.type == other.type, tensor.shape == other.shape,
+        file.bytes(of: tensor).elementsEqual(file.bytes(of: other))
+      else {
+        throw .contradiction(
+          file: file.path, what: "'\(tensor.name)' is there under two names, with different values")
       }
     }
   }
