@@ -15,7 +15,7 @@ public enum ForeignFormat: Equatable, Sendable {
   case unknown([UInt8])
 
   /// - Parameter start: the first bytes of the file; 64 are enough for every format.
-  init(start: [UInt8]) {
+  package init(start: [UInt8]) {
     let text = String(decoding: start.prefix(64), as: UTF8.self).lowercased()
     let trimmed = text.drop { $0.isWhitespace }
     self =

@@ -29,8 +29,12 @@ package final class Adapter: Sendable {
   package let invocationTokens: [Int32]?
   /// Tokens that its tokenizer lists beside the trained vocabulary, ascending by id: those of the base too.
   package let addedTokens: [AddedToken]
+  /// The form of the conversations it was trained with; nil: not said. No part of the content: it changes prompts only.
+  package let template: TrainedTemplate?
   /// Whole matrices as training saw them, by tensor, where they may have rows that the model lacks. They are no changes.
   let trainedOn: [String: WeightMatrix]
+  /// Experts that a layer of the base has, by a module of one of them; more are none of this adapter's base.
+  let expertCounts: [String: Int]
   package let changes: [Change]
   /// Made of everything that has an effect: equal hashes mean equal effect.
   package let contentHash: ContentHash
@@ -39,7 +43,8 @@ package final class Adapter: Sendable {
   package init(
     path: String, name: String, naming: Naming, alpha: Float?, taskName: String? = nil,
     promptPrefix: String? = nil, baseModel: String? = nil, invocationTokens: [Int32]? = nil,
-    addedTokens: [AddedToken] = [], trainedOn: [String: WeightMatrix] = [:], changes: [Change]
+    addedTokens: [AddedToken] = [], template: TrainedTemplate? = nil,
+    trainedOn: [String: WeightMatrix] = [:], expertCounts: [String: Int] = [:], changes: [Change]
   ) throws(AdapterError) {
     guard !changes.isEmpty else { throw .noTensors(file: path) }
     self.path = path
@@ -51,7 +56,9 @@ package final class Adapter: Sendable {
     self.baseModel = baseModel
     self.invocationTokens = invocationTokens
     self.addedTokens = addedTokens
+    self.template = template
     self.trainedOn = trainedOn
+    self.expertCounts = expertCounts
     self.changes = changes
     var hash = ContentHash()
     if case .gguf(let architecture) = naming { hash.add(architecture) }
@@ -148,7 +155,9 @@ extension ContentHash {
     case .rows(_, let rows, _, let tiesOutput):
       add(tiesOutput ? 1 : 0)
       for row in rows { add(UInt64(row)) }
-    case .matrix(_, _, let tiesOutput): add(tiesOutput ? 1 : 0)
+    case .matrix(_, _, let expert, let tiesOutput):
+      add(tiesOutput ? 1 : 0)
+      if let expert { add(UInt64(bitPattern: Int64(expert)) ^ 1 << 62) }
     case .norm, .bias: break
     }
   }

@@ -15,6 +15,9 @@ public enum AdapterError: Error, Equatable, Sendable {
   // PEFT folders
   /// `hint`: what to do about it, if that is known.
   case incompleteFolder(folder: String, missing: String, hint: String?)
+  /// A folder holds several adapters: their paths in it.
+  case severalAdapters(folder: String, found: [String])
+  case notAnAdapterFile(file: String, reason: String)
   case invalidConfiguration(file: String, reason: String)
   case invalidSetting(file: String, key: String, expected: String, found: String)
   /// A setting that changes what the adapter does, in a way that is not done here.
@@ -25,6 +28,9 @@ public enum AdapterError: Error, Equatable, Sendable {
 
   case wrongArchitecture(adapter: String, expected: String, found: String)
   case unknownTarget(adapter: String, tensor: String)
+  /// The base has the projections of a layer fused where the adapter has them apart, or the other way round; `instead`: the
+  /// modules that it has.
+  case otherProjections(adapter: String, tensor: String, instead: [String])
   case unsupportedTarget(adapter: String, tensor: String, reason: String)
   case shapeMismatch(adapter: String, tensor: String, expected: [Int], found: [Int])
   case notTransposed(adapter: String, tensor: String, expected: [Int], found: [Int])
@@ -38,7 +44,8 @@ public enum AdapterError: Error, Equatable, Sendable {
   /// The model has another token of this id or this text.
   case tokenCollision(adapter: String, id: Int, text: String, existing: String)
   /// A token behind the model's `rows` has no row in an embedding or output matrix.
-  case missingTokenRow(adapter: String, tensor: String, id: Int, rows: Int)
+  /// `text` is nil where the tokenizer's files do not name it.
+  case missingTokenRow(adapter: String, tensor: String, id: Int, text: String?, rows: Int)
   /// An id between added tokens has no text.
   case tokenHole(adapter: String, id: Int)
   /// Two adapters add different tokens.
@@ -49,6 +56,13 @@ public enum AdapterError: Error, Equatable, Sendable {
   case conflict(tensor: String, first: String, second: String)
   /// Two adapters of a set wait for an invocation sequence.
   case severalActivated(first: String, second: String)
+
+  // Chat templates
+  /// The adapters' template is asked for, and none of them brings one.
+  case noTemplate
+  case invalidTemplate(file: String, reason: String)
+  /// The adapters' template is asked for, and two of them bring different ones.
+  case templateConflict(first: String, second: String)
 
   // Converting and merging
   /// The base model has to be given for this.
@@ -95,6 +109,12 @@ extension AdapterError: CustomStringConvertible {
         + "what PEFT can merge (merge_and_unload) works as a merged model that is converted to GGUF"
     case .incompleteFolder(let folder, let missing, let hint):
       "\(folder): not a PEFT adapter: \(missing) is missing" + (hint.map { "; " + $0 } ?? "")
+    case .severalAdapters(let folder, let found):
+      "\(folder): there are several adapters in it: \(found.prefix(8).joined(separator: ", "))"
+        + (found.count > 8 ? " and \(found.count - 8) more" : "")
+        + "; name one, such as \(folder)/\(found.last ?? "")"
+    case .notAnAdapterFile(let file, let reason):
+      "\(file): not an adapter: \(reason)"
     case .invalidConfiguration(let file, let reason):
       "\(file): \(reason)"
     case .invalidSetting(let file, let key, let expected, let found):
@@ -109,6 +129,12 @@ extension AdapterError: CustomStringConvertible {
       "\(adapter): model arch and LoRA arch mismatch: the model is '\(expected)', the adapter is for '\(found)'"
     case .unknownTarget(let adapter, let tensor):
       "\(adapter): LoRA tensor '\(tensor)' does not exist in the base model; the adapter was made for another one"
+    case .otherProjections(let adapter, let tensor, let instead):
+      "\(adapter): LoRA tensor '\(tensor)' does not exist in the base model, which has "
+        + (instead.count == 1
+          ? "it fused with others in '\(instead[0])'"
+          : "its parts as '\(instead.joined(separator: "', '"))'")
+        + "; train the adapter on a base that has them so (target_modules)"
     case .unsupportedTarget(let adapter, let tensor, let reason):
       "\(adapter): an adapter of '\(tensor)' is not supported: \(reason)"
     case .shapeMismatch(let adapter, let tensor, let expected, let found):
@@ -131,9 +157,10 @@ extension AdapterError: CustomStringConvertible {
     case .tokenCollision(let adapter, let id, let text, let existing):
       "\(adapter): it adds the token '\(text)' as \(id), but the model has \(existing); the adapter was made for "
         + "another base model"
-    case .missingTokenRow(let adapter, let tensor, let id, let rows):
-      "\(adapter): token \(id) is behind the model's \(rows), and the adapter has no row for it in '\(tensor)'; save "
-        + "embedding and output with the adapter (save_embedding_layers=True)"
+    case .missingTokenRow(let adapter, let tensor, let id, let text, let rows):
+      "\(adapter): token \(id)\(text.map { " '\($0)'" } ?? "") is behind the model's \(rows), and the adapter has no row for it in '\(tensor)'; save "
+        + "embedding and output with the adapter (modules_to_save; save_embedding_layers=True leaves out the one of them "
+        + "that is no target)"
     case .tokenHole(let adapter, let id):
       "\(adapter): token \(id) has a row but no text, though there are tokens behind it; its tokenizer files are of "
         + "another training"
@@ -143,6 +170,13 @@ extension AdapterError: CustomStringConvertible {
       "\(first) and \(second) each bring their own '\(tensor)'; apply one of them at a time"
     case .severalActivated(let first, let second):
       "\(first) and \(second) both wait for an invocation sequence; apply one activated adapter at a time"
+    case .noTemplate:
+      "no adapter that is applied brings a chat template; a PEFT folder has it in chat_template.jinja or "
+        + "tokenizer_config.json"
+    case .invalidTemplate(let file, let reason):
+      "\(file): the adapter's chat template cannot be used: \(reason)"
+    case .templateConflict(let first, let second):
+      "\(first) and \(second) have different chat templates; apply one of the adapters at a time"
     case .needsBase(let adapter, let reason):
       "\(adapter): the base model is needed, because \(reason); name it with --base"
     case .doesNotFitType(let adapter, let tensor, let type):

@@ -4,8 +4,8 @@ import Kernels
 package enum Change: Sendable {
   /// A pair of low-rank factors, perhaps with a bias and magnitudes of its own.
   case lowRank(LowRankPair)
-  /// A matrix that takes the place of the model's.
-  case matrix(tensor: String, WeightMatrix, tiesOutput: Bool)
+  /// A matrix that takes the place of the model's; `expert`: which one of a stack, where `tensor` does not say it.
+  case matrix(tensor: String, WeightMatrix, expert: Int?, tiesOutput: Bool)
   /// Some rows of a matrix, `rows.count × columns`. With `tiesOutput`, also of an output matrix that the model ties to it.
   case rows(tensor: String, [Int], WeightMatrix, tiesOutput: Bool)
   /// A norm's weight, `1 × count`.
@@ -18,12 +18,15 @@ package enum Change: Sendable {
   package var tensor: String {
     switch self {
     case .lowRank(let pair): pair.tensor
-    case .matrix(let tensor, _, _), .rows(let tensor, _, _, _), .norm(let tensor, _), .bias(let tensor, _):
+    case .matrix(let tensor, _, _, _), .rows(let tensor, _, _, _), .norm(let tensor, _), .bias(let tensor, _):
       tensor
     }
   }
 
   package var pair: LowRankPair? { if case .lowRank(let pair) = self { pair } else { nil } }
+
+  /// The one expert of the tensor that it is for, if it is for one and the tensor's name does not say which.
+  var expert: Int? { if case .matrix(_, _, let expert, _) = self { expert } else { pair?.expert } }
 
   /// Everything it brings, with a word for each.
   package var matrices: [(role: String, matrix: WeightMatrix)] {
@@ -31,7 +34,7 @@ package enum Change: Sendable {
     case .lowRank(let pair):
       [("a", pair.a), ("b", pair.b)] + (pair.bias.map { [("b bias", $0)] } ?? [])
         + (pair.magnitude.map { [("magnitude", $0)] } ?? [])
-    case .matrix(_, let weight, _): [("weight", weight)]
+    case .matrix(_, let weight, _, _): [("weight", weight)]
     case .rows(_, _, let weight, _): [("rows", weight)]
     case .norm(_, let weight): [("norm", weight)]
     case .bias(_, let weight): [("bias", weight)]

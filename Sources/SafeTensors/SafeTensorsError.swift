@@ -2,6 +2,8 @@
 public enum SafeTensorsError: Error, Equatable, Sendable {
   /// `expected` is the least size in bytes that what was read so far needs, saturating at `UInt64.max`.
   case truncated(file: String, what: String, expected: UInt64, found: UInt64)
+  /// A Git LFS pointer in the file's place, or a web page.
+  case notTheFile(file: String, found: String)
   case headerTooLarge(file: String, limit: Int, found: UInt64)
   /// The header is not the JSON that the format asks for.
   case invalidHeader(file: String, error: JSONError)
@@ -29,6 +31,8 @@ extension SafeTensorsError: CustomStringConvertible {
       "\(file): the file is incomplete or no safetensors file: \(what) needs "
         + (expected == .max ? "more bytes than any file has" : "\(expected) bytes")
         + ", but there are \(found)"
+    case .notTheFile(let file, let found):
+      "\(file): not the file itself, but \(found)"
     case .headerTooLarge(let file, let limit, let found):
       "\(file): not a safetensors file: its header would have \(found) bytes; at most \(limit) are allowed"
     case .invalidHeader(let file, let error):

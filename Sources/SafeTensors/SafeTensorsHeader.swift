@@ -13,6 +13,16 @@ struct SafeTensorsHeader {
   /// A tensor has about ten values: two million leave room for any real file and bound what a false one takes.
   private static let valueLimit = 2_000_000
 
+  /// What a file is that begins like no safetensors file, and what to do; nil: nothing known.
+  private static func foreign(_ start: [UInt8]) -> String? {
+    switch ForeignFormat(start: start) {
+    case .gitLFSPointer: "a Git LFS pointer; fetch it with `git lfs pull`"
+    case .webPage: "a web page, perhaps an error page saved by a download; fetch it again"
+    case .zip, .pickle: "one that PyTorch pickled, under another name; save it as safetensors"
+    case .safetensors, .gzip, .zstandard, .json, .legacyGGML, .unknown: nil
+    }
+  }
+
   init(_ file: MappedFile, part: Int) throws(SafeTensorsError) {
     let path = file.path
     guard file.count >= 8 else {
@@ -20,6 +30,9 @@ struct SafeTensorsHeader {
     }
     let length = file.withBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
     guard length <= UInt64(Self.sizeLimit) else {
+      if let found = file.withBytes({ Self.foreign(Array($0.prefix(64))) }) {
+        throw .notTheFile(file: path, found: found)
+      }
       throw .headerTooLarge(file: path, limit: Self.sizeLimit, found: length)
     }
     let dataStart = 8 + Int(length)

@@ -13,6 +13,8 @@ package struct OutputExtension: Sendable {
   }
 
   package var count: Int { operand.weight.rows }
+  package var weight: WeightMatrix { operand.weight }
+  package var delta: LowRankDelta? { deltas?.sites[0] }
 }
 
 extension DecoderState {

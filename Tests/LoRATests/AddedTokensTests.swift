@@ -13,6 +13,8 @@ import Transformer
     case modulesToSave, savedLayers
     /// Factors over base layers with more rows.
     case embeddingFactors, outputFactors, factors
+    /// The same with magnitudes or biases of their own.
+    case embeddingMagnitudes, outputMagnitudes, magnitudes, biases
     /// `trainable_token_indices`; the output as a whole, unless the model ties it.
     case trainedTokens
   }
@@ -57,20 +59,36 @@ import Transformer
       guard let index = resized.index(of: isTied ? "token_embd.weight" : tensor) else { return }
       draft.put(module + ".base_layer.weight", [count, 64], resized.tensors[index].values)
     }
-    if [.modulesToSave, .savedLayers, .outputFactors].contains(kind) {
+    if [.modulesToSave, .savedLayers, .outputFactors, .outputMagnitudes, .biases].contains(kind) {
       draft.put("model.embed_tokens.weight", [count, 64], seed: seed, deviation: 1)
     }
-    if [.modulesToSave, .savedLayers, .embeddingFactors].contains(kind) || kind == .trainedTokens && !isTied {
+    if [.modulesToSave, .savedLayers, .embeddingFactors, .embeddingMagnitudes].contains(kind)
+      || kind == .trainedTokens && !isTied
+    {
       draft.put("lm_head.weight", [count, 64], seed: seed)
     }
     if kind == .modulesToSave { draft["modules_to_save"] = "[\"lm_head\", \"embed_tokens\"]" }
-    if [.embeddingFactors, .factors].contains(kind) {
+    let hasMagnitudes = [.embeddingMagnitudes, .outputMagnitudes, .magnitudes].contains(kind)
+    if hasMagnitudes {
+      draft["use_dora"] = "true"
+      draft.put("model.layers.1.self_attn.o_proj.lora_magnitude_vector", [64], seed: seed, deviation: 2)
+    }
+    if kind == .biases {
+      draft["lora_bias"] = "true"
+      draft.put("model.layers.1.self_attn.o_proj.lora_B.bias", [64], seed: seed)
+    }
+    if [.embeddingFactors, .factors, .embeddingMagnitudes, .magnitudes].contains(kind) {
       draft.put("model.embed_tokens.lora_embedding_A", [4, count], seed: seed, deviation: 1)
       draft.put("model.embed_tokens.lora_embedding_B", [64, 4], seed: seed, deviation: 0.3)
+      if hasMagnitudes {
+        draft.put("model.embed_tokens.lora_magnitude_vector", [64], seed: seed, deviation: 10)
+      }
       layer("model.embed_tokens", "token_embd.weight")
     }
-    if [.outputFactors, .factors].contains(kind) {
+    if [.outputFactors, .factors, .outputMagnitudes, .magnitudes, .biases].contains(kind) {
       draft.addPair("lm_head", inputs: 64, outputs: count, seed: seed)
+      if hasMagnitudes { draft.put("lm_head.lora_magnitude_vector", [count], seed: seed, deviation: 2) }
+      if kind == .biases { draft.put("lm_head.lora_B.bias", [count], seed: seed, deviation: 1) }
       layer("lm_head", "output.weight")
     }
     if kind == .trainedTokens {
@@ -138,6 +156,31 @@ import Transformer
     #expect(notes.contains { $0.isWarning && $0.description.contains("no added tokens") })
   }
 
+  /// What llama.cpp reads is not said to be beyond it.
+  @Test func notesOfConversions() throws {
+    let run = try DecoderRun(.llama, .reference)
+    let own = try run.decoder.file.metadata.requiredStrings("tokenizer.ggml.tokens")
+    func notes(_ target: ConversionTarget, _ names: String) throws -> [ConversionNote] {
+      var draft = PEFTDraft()
+      draft.addPair("model.layers.1.self_attn.o_proj", inputs: 64, outputs: 64)
+      draft.files["tokenizer_config.json"] = names
+      return try AdapterConversion(draft.adapter(), for: target, type: .f32).notes
+    }
+    let known = ConversionTarget(run.decoder)
+    let blind = ConversionTarget(architecture: "llama", heads: .init(query: 4, key: 2))
+    let old = Self.names(300, [own[300]])
+    #expect(try notes(known, old) == [])
+    #expect(try notes(blind, old) == [.listed(tokens: 1)])
+    #expect(try notes(blind, "{}") == [])
+    #expect(ConversionNote.listed(tokens: 1).isWarning == false)
+    // A name for a row that the model has.
+    var model = try TinyModel.llama.draft()
+    model["tokenizer.ggml.tokens"] = .array(
+      .string(own.enumerated().map { $0 == 300 ? "[PAD300]" : $1 }))
+    let filled = try ConversionTarget(DecoderRun(model.file()).decoder)
+    #expect(try notes(filled, Self.names(300, ["<a>"])) == [.names(tokens: 1)])
+  }
+
   @Test func withoutAModelBaseLayersCannotBeConverted() throws {
     let base = try TinyModel.llama.draft()
     let target = ConversionTarget(architecture: "llama", heads: .init(query: 4, key: 2))
@@ -149,14 +192,69 @@ import Transformer
     }
   }
 
-  @Test func aFileCannotHoldThem() throws {
-    let run = try DecoderRun(.llama, .reference)
-    let adapter = try Self.draft(.savedLayers, TinyModel.llama.draft(), isTied: false).adapter()
-    #expect {
-      try ModelMerge(run.decoder, [.init(adapter, scale: 1)], types: .keep)
-    } throws: { error in
-      if case AdapterError.cannotMerge = error { true } else { false }
+  /// A merged model has the tokens in its vocabulary, and the logits that the adapter has at run time.
+  @Test(arguments: models, Kind.allCases) func mergedModelsHaveThem(_ model: TinyModel, _ kind: Kind) throws {
+    let base = try model.draft()
+    let run = try DecoderRun(model, .reference)
+    let adapter = try Self.draft(kind, base, isTied: base.index(of: "output.weight") == nil).adapter()
+    for scale: Float in [1, 0.5] {
+      let expected = try run.logits(Self.tokens, run.bind([(adapter, scale)]))
+      let merge = try ModelMerge(run.decoder, [.init(adapter, scale: scale)], types: .all(.f32))
+      #expect(merge.addedTokenCount == 2)
+      let file = try GGUFFile(bytes: merge.serialized(), name: "merged")
+      #expect(
+        try difference(DecoderRun(file).logits(Self.tokens), expected) < Tolerance.floats, "at \(scale)")
+      let texts = try file.metadata.requiredStrings("tokenizer.ggml.tokens")
+      #expect(texts.count == Self.count && Array(texts[320...]) == Self.texts + ["[PAD322]"])
+      #expect(try file.metadata.ints("tokenizer.ggml.token_type")?[320...] == [3, 4, 5])
+      for name in ["token_embd.weight", "output.weight"] {
+        #expect(file.tensor(name)?.dimensions == [64, Self.count])
+      }
     }
+  }
+
+  /// In the types that a model is kept in; what cannot be written becomes Q8_0.
+  @Test(arguments: TinyModel.quantized) func quantizedModelsAreMerged(_ model: TinyModel) throws {
+    let run = try DecoderRun(model, .reference)
+    let h = run.decoder.hyperparameters
+    let size = h.vocabularySize, width = h.embeddingLength
+    var draft = PEFTDraft()
+    draft.files["tokenizer_config.json"] = Self.names(size, ["<a>", "bb"])
+    draft["trainable_token_indices"] = "[\(size), \(size + 1)]"
+    draft.put("model.embed_tokens.token_adapter.trainable_tokens_delta", [2, width], deviation: 0.1)
+    draft.put("lm_head.weight", [size + 2, width], deviation: 0.05)
+    let adapter = try draft.adapter()
+    let tokens = [3, size, 4, 1, size + 1, 9]
+    let expected = try run.logits(tokens, run.bind([(adapter, 1)]))
+    let merged = try ModelMerge(run.decoder, [.init(adapter, scale: 1)], types: .keep).serialized()
+    let file = try GGUFFile(bytes: merged, name: "merged")
+    #expect(file.tensor("token_embd.weight")?.type == .q8_0)
+    let found = try DecoderRun(file).logits(tokens)
+    #expect(found.allSatisfy { $0.count == size + 2 })
+    let scale = expected.flatMap { $0.map { abs($0) } }.max() ?? 0
+    #expect(difference(found, expected) < 0.02 * Double(scale))
+  }
+
+  /// Where only placeholders get names, no matrix is longer.
+  @Test func mergedPlaceholders() throws {
+    var model = try TinyModel.llama.draft()
+    guard case .array(.string(var texts)) = model["tokenizer.ggml.tokens"] else {
+      Issue.record("the fixture has no vocabulary")
+      return
+    }
+    texts[300] = "[PAD300]"
+    model["tokenizer.ggml.tokens"] = .array(.string(texts))
+    let run = try DecoderRun(model.file())
+    var draft = PEFTDraft()
+    draft.addPair("model.layers.1.self_attn.o_proj", inputs: 64, outputs: 64)
+    draft.files["tokenizer_config.json"] = Self.names(300, ["<a>"])
+    let merge = try ModelMerge(run.decoder, [.init(draft.adapter(), scale: 1)], types: .keep)
+    let file = try GGUFFile(bytes: merge.serialized(), name: "merged")
+    texts[300] = "<a>"
+    #expect(try file.metadata.requiredStrings("tokenizer.ggml.tokens") == texts)
+    #expect(try file.metadata.ints("tokenizer.ggml.token_type")?[300] == 3)
+    #expect(file.tensor("token_embd.weight")?.dimensions == [64, 320])
+    #expect(merge.addedTokenCount == 1)
   }
 
   // MARK: Beside others
@@ -199,6 +297,60 @@ import Transformer
     ])
     #expect(throws: ModelError.tokenOutOfRange(token: 323, vocabulary: 323)) {
       try run.logits([1, 323], set)
+    }
+  }
+
+  /// An adapted output of a model that ties it: the matrix that training saw has the rows of the embedding too.
+  @Test func aTiedOutputBringsTheRowsOfTheEmbedding() throws {
+    let run = try DecoderRun(.tied, .reference)
+    let base = try TinyModel.tied.draft()
+    var draft = Self.draft(.outputFactors, base, isTied: true)
+    draft.weights.tensors.removeAll { $0.name.contains("embed_tokens") }
+    let adapter = try draft.adapter()
+    let found = try run.logits(Self.tokens, run.bind([(adapter, 0.7)]))
+    let expected = try Self.reference(.outputFactors, draft, run, base, isTied: true, 0.7)
+    #expect(try difference(found, DecoderRun(expected.file()).logits(Self.tokens)) < Tolerance.floats)
+    let converted = try AdapterConversionTests.convert(adapter, ConversionTarget(run.decoder))
+    #expect(try difference(found, run.logits(Self.tokens, run.bind([(converted, 0.7)]))) < 1e-5)
+  }
+
+  /// With `save_embedding_layers=True` PEFT writes what `modules_to_save` holds twice, and the base's beside it.
+  @Test func matricesThatAreThereTwice() throws {
+    let run = try DecoderRun(.llama, .reference)
+    var draft = Self.draft(.modulesToSave, try TinyModel.llama.draft(), isTied: false)
+    let expected = try run.logits(Self.tokens, run.bind([(draft.adapter(), 1)]))
+    for module in ["lm_head", "model.embed_tokens"] {
+      let own = try #require(draft.weights[PEFTDraft.prefix + module + ".weight"])
+      draft.put(module + ".modules_to_save.weight", own.shape, own.floats)
+      draft.put(module + ".original_module.weight", own.shape, seed: 9)
+    }
+    #expect(try run.logits(Self.tokens, run.bind([(draft.adapter(), 1)])) == expected)
+    draft.put("lm_head.modules_to_save.weight", [Self.count, 64], seed: 9)
+    #expect {
+      try draft.adapter()
+    } throws: { error in
+      "\(error)".contains("is there under two names, with different values")
+    }
+  }
+
+  /// Magnitudes of one adapter end where another's tokens begin.
+  @Test func magnitudesBesideTokensOfAnother() throws {
+    let run = try DecoderRun(.tied, .reference)
+    var dora = PEFTDraft()
+    dora["use_dora"] = "true"
+    dora.addPair("lm_head", inputs: 64, outputs: 320)
+    dora.put("lm_head.lora_magnitude_vector", [320], deviation: 2)
+    var tokens = PEFTDraft()
+    tokens.files["tokenizer_config.json"] = Self.names()
+    tokens["trainable_token_indices"] = "[320, 321]"
+    tokens.put("model.embed_tokens.token_adapter.trainable_tokens_delta", [2, 64], deviation: 1)
+    let prompt = [3, 1, 4, 1, 5]
+    let first = try run.logits(prompt, run.bind([(dora.adapter(), 1)]))
+    let second = try run.logits(prompt, run.bind([(tokens.adapter(), 1)]))
+    for order in [[dora, tokens], [tokens, dora]] {
+      let both = try run.logits(prompt, run.bind(order.map { try ($0.adapter(), 1) }))
+      #expect(difference(both.map { Array($0[..<320]) }, first) < Tolerance.floats)
+      #expect(difference(both.map { Array($0[320...]) }, second.map { Array($0[320...]) }) < Tolerance.floats)
     }
   }
 
@@ -251,11 +403,13 @@ import Transformer
   @Test func everyTokenNeedsItsRows() throws {
     #expect(try problem { _ in } == nil)
     func missing(_ tensor: String, _ id: Int, _ edit: (inout PEFTDraft) -> Void) throws {
-      guard case .missingTokenRow(_, tensor, id, 320) = try problem(edit) else {
+      guard case .missingTokenRow(_, tensor, id, _, 320) = try problem(edit) else {
         Issue.record("\(tensor) \(id): \(try problem(edit).map { "\($0)" } ?? "nothing")")
         return
       }
     }
+    let draft = try problem { $0.weights.tensors.removeAll { $0.name.contains("lm_head") } }
+    #expect("\(draft.map { "\($0)" } ?? "")".contains("token 320 '<tool>' is behind the model's 320"))
     try missing("output.weight", 320) { $0.weights.tensors.removeAll { $0.name.contains("lm_head") } }
     try missing("token_embd.weight", 320) {
       $0.weights.tensors.removeAll { $0.name.contains("embed_tokens") }
@@ -299,27 +453,69 @@ import Transformer
     #expect(set.addedTokens.map(\.text) == ["<a>", "<pad>"])
   }
 
-  /// What an activated adapter adds would have to be there before it acts, also when another one that adds it has gone.
-  @Test func activatedAdaptersAddNone() throws {
-    let run = try DecoderRun(.tied, .reference)
-    let draft = Self.draft(.trainedTokens, try TinyModel.tied.draft(), isTied: true)
-    var activated = draft
-    activated["alora_invocation_tokens"] = "[7, 9]"
-    #expect(try run.bind([(draft.adapter(), 1)]) != nil)
-    for others in [[], [draft]] {
-      #expect {
-        try run.bind(others.map { try ($0.adapter(), 1) } + [(activated.adapter(), 1)])
-      } throws: { error in
-        "\(error)".contains("an activated adapter cannot have more tokens than the model")
+  /// What an activated adapter adds and replaces is there from the first token on; its factors wait.
+  @Test(arguments: models, [Kind.savedLayers, .outputFactors, .trainedTokens, .biases])
+  func activatedAdapters(_ model: TinyModel, _ kind: Kind) throws {
+    let run = try DecoderRun(model, .reference)
+    let base = try model.draft()
+    let plain = Self.draft(kind, base, isTied: base.index(of: "output.weight") == nil)
+    var activated = plain
+    activated["alora_invocation_tokens"] = "[9, 2, 320]"
+    // What is left without factors, added to the model independently of ours.
+    var rest = plain
+    rest["lora_bias"] = nil
+    let layers = plain.weights.tensors.filter { $0.name.hasSuffix("lm_head.base_layer.weight") }
+    rest.weights.tensors.removeAll {
+      $0.name.contains("lora_") || $0.name.hasSuffix("base_layer.weight")
+    }
+    for layer in layers {
+      rest.weights.put(PEFTDraft.prefix + "lm_head.weight", layer.shape, layer.floats)
+    }
+    let set = try #require(try run.bind([(activated.adapter(), 0.7)]))
+    let before = try #require(set.activation?.before)
+    #expect(before.activation == nil && before.id != set.id)
+    #expect(before.addedTokens == set.addedTokens)
+    let whole = try run.bind([(plain.adapter(), 0.7)]), replaced = try run.bind([(rest.adapter(), 0.7)])
+    let start = 5
+    func rows(_ parts: [(ArraySlice<Int>, AdapterSet?)], _ activeFrom: Int?) throws -> [[Float]] {
+      let state = DecoderState(
+        run.decoder, maximumTokens: 20, maximumLogits: 20, vocabularySize: Self.count)
+      let sequence = run.decoder.makeSequence(capacity: 20)
+      var found: [[Float]] = []
+      for (tokens, set) in parts {
+        var batch = Batch()
+        try batch.append(
+          tokens.map { Int32($0) }, to: sequence, adapters: set, activeFrom: activeFrom, logits: .all)
+        try run.decoder.forward(batch, state)
+        found += (0..<tokens.count).map { state.logits.values(row: $0) }
+      }
+      return found
+    }
+    let tokens = Self.tokens
+    #expect(set.activation?.start(in: tokens.map { Int32($0) }) == start)
+    let found = try rows([(tokens[...], set)], start)
+    let expected = try rows([(tokens[..<start], replaced), (tokens[start...], whole)], nil)
+    #expect(difference(found, expected) < Tolerance.floats)
+    // Without the sequence only what is replaced.
+    #expect(
+      try difference(rows([(tokens[...], set)], nil), rows([(tokens[...], replaced)], nil)) < Tolerance.floats
+    )
+    #expect(difference(found, try rows([(tokens[...], whole)], nil)) > 0.01)
+  }
+
+  /// PEFT has no activated adapters of an embedding.
+  @Test func activatedEmbeddingsAreRefused() throws {
+    var draft = Self.draft(.embeddingFactors, try TinyModel.llama.draft(), isTied: false)
+    draft["alora_invocation_tokens"] = "[7, 9]"
+    #expect {
+      try draft.adapter()
+    } throws: { error in
+      if case AdapterError.contradiction = error {
+        "\(error)".contains("activated adapters of an embedding")
+      } else {
+        false
       }
     }
-    // Beside one that adds tokens it may act.
-    var plain = PEFTDraft()
-    plain.addPair("model.layers.1.self_attn.o_proj", inputs: 64, outputs: 64)
-    plain["alora_invocation_tokens"] = "[7, 9]"
-    let set = try #require(try run.bind([(draft.adapter(), 1), (plain.adapter(), 1)]))
-    #expect(set.activation?.before?.outputExtension?.count == set.outputExtension?.count)
-    #expect(set.outputExtension != nil)
   }
 
   @Test func holesAndCollisions() throws {
@@ -393,6 +589,21 @@ import Transformer
         $0.put("model.embed_tokens.lora_embedding_B", [64, 4])
         $0.addPair("lm_head", inputs: 64, outputs: 293)
       },
+      {
+        $0["use_dora"] = "true"
+        $0.put("model.layers.1.self_attn.o_proj.lora_magnitude_vector", [64], deviation: 2)
+        $0.put("model.embed_tokens.lora_embedding_A", [4, 293], deviation: 1)
+        $0.put("model.embed_tokens.lora_embedding_B", [64, 4])
+        $0.put("model.embed_tokens.lora_magnitude_vector", [64], deviation: 10)
+        $0.addPair("lm_head", inputs: 64, outputs: 293)
+        $0.put("lm_head.lora_magnitude_vector", [293], deviation: 2)
+      },
+      {
+        $0["lora_bias"] = "true"
+        $0.put("model.layers.1.self_attn.o_proj.lora_B.bias", [64])
+        $0.addPair("lm_head", inputs: 64, outputs: 293)
+        $0.put("lm_head.lora_B.bias", [293], deviation: 1)
+      },
     ]
     for edit in edits {
       var draft = PEFTDraft()
@@ -456,6 +667,8 @@ import Transformer
     let set = try #require(try run.bind([(adapter, 1)]))
     #expect(set.addedTokens.isEmpty)
     let expected = try run.logits(tokens, set)
+    let notes = try AdapterConversion(adapter, for: ConversionTarget(run.decoder), type: .f32).notes
+    #expect(notes.count == 1 && notes[0].description.contains("no matrices for fewer tokens"))
     let converted = try AdapterConversionTests.convert(adapter, ConversionTarget(run.decoder))
     #expect(try difference(expected, run.logits(tokens, run.bind([(converted, 1)]))) < 1e-5)
     let merge = try ModelMerge(run.decoder, [.init(adapter, scale: 1)], types: .keep)
@@ -495,19 +708,22 @@ import Transformer
     }
   }
 
-  @Test func magnitudesAndBiasesAreRefused() throws {
-    for key in ["use_dora", "lora_bias"] {
-      let found = try problem { draft in
-        draft.weights.tensors.removeAll { $0.name.contains("lm_head") || $0.name.contains("o_proj") }
-        draft.addPair("lm_head", inputs: 64, outputs: 323)
-        draft[key] = "true"
-        draft.put(
-          key == "use_dora" ? "lm_head.lora_magnitude_vector" : "lm_head.lora_B.bias", [323], deviation: 1)
-      }
-      guard case .unsupportedTarget(_, "lm_head", _) = found else {
-        Issue.record("\(key): \(found.map { "\($0)" } ?? "nothing")")
-        continue
-      }
+  /// Magnitudes and biases must be as many as the rows.
+  @Test(arguments: ["use_dora", "lora_bias"], [320, 322]) func otherCountsAreRefused(
+    _ key: String, _ count: Int
+  )
+    throws
+  {
+    let found = try problem { draft in
+      draft.weights.tensors.removeAll { $0.name.contains("lm_head") || $0.name.contains("o_proj") }
+      draft.addPair("lm_head", inputs: 64, outputs: 323)
+      draft[key] = "true"
+      draft.put(
+        key == "use_dora" ? "lm_head.lora_magnitude_vector" : "lm_head.lora_B.bias", [count], deviation: 1)
+    }
+    guard case .shapeMismatch(_, _, [323], [count]) = found else {
+      Issue.record("\(key): \(found.map { "\($0)" } ?? "nothing")")
+      return
     }
   }
 }

@@ -97,6 +97,133 @@ import Transformer
     }
   }
 
+  // MARK: Replaced matrices
+
+  /// `modules_to_save` of experts in both of PEFT's layouts, and the tensors of the model that they stand for, which have the
+  /// rows of all experts under each other.
+  private static func replaced(_ run: DecoderRun, isFused: Bool) -> (
+    draft: PEFTDraft, tensors: [String: [Float]]
+  ) {
+    var draft = PEFTDraft()
+    let inner = run.decoder.hyperparameters.experts?.feedForwardLength ?? 0
+    var random = SplitMix64(seed: 21)
+    func values(_ count: Int) -> [Float] { random.normals(count, deviation: 0.15) }
+    let gates = (0..<4).map { _ in values(inner * 64) }, ups = (0..<4).map { _ in values(inner * 64) }
+    let downs = (0..<4).map { _ in values(64 * inner) }
+    let prefix = "model.layers.1.mlp.experts."
+    if isFused {
+      draft["modules_to_save"] = "[\"experts\"]"
+      draft.put(prefix + "gate_up_proj", [4, 2 * inner, 64], zip(gates, ups).flatMap { $0 + $1 })
+      draft.put(prefix + "down_proj", [4, 64, inner], downs.flatMap { $0 })
+    } else {
+      draft["modules_to_save"] = "[\"gate_proj\", \"up_proj\", \"down_proj\"]"
+      for expert in 0..<4 {
+        draft.put("\(prefix)\(expert).gate_proj.weight", [inner, 64], gates[expert])
+        draft.put("\(prefix)\(expert).up_proj.weight", [inner, 64], ups[expert])
+        draft.put("\(prefix)\(expert).down_proj.weight", [64, inner], downs[expert])
+      }
+    }
+    return (
+      draft,
+      [
+        "blk.1.ffn_gate_exps.weight": gates.flatMap { $0 }, "blk.1.ffn_up_exps.weight": ups.flatMap { $0 },
+        "blk.1.ffn_down_exps.weight": downs.flatMap { $0 },
+      ]
+    )
+  }
+
+  @Test(arguments: TinyModel.experts, [true, false]) func replacedExperts(_ model: TinyModel, _ isFused: Bool)
+    throws
+  {
+    for table in DecoderRun.tables {
+      let run = try DecoderRun(model, table)
+      let (draft, tensors) = Self.replaced(run, isFused: isFused)
+      var other = try model.draft()
+      for (name, values) in tensors {
+        let index = try #require(other.index(of: name))
+        other.tensors[index] = .init(name, other.tensors[index].dimensions, values)
+      }
+      let expected = try DecoderRun(other.file(), table).logits(Self.tokens)
+      #expect(difference(expected, try run.logits(Self.tokens)) > 0.1)
+      let adapter = try draft.adapter()
+      for scale: Float in [1, 0.3] {
+        let set = try run.bind([(adapter, scale)])
+        for batch in [nil, 1] {
+          let found = try run.logits(Self.tokens, set, batch: batch)
+          #expect(difference(found, expected) < Tolerance.floatWeights(table), "\(table.name)")
+        }
+      }
+      if table.name != KernelTable.reference.name { continue }
+      let converted = try AdapterConversionTests.convert(adapter, ConversionTarget(run.decoder))
+      #expect(
+        try difference(run.logits(Self.tokens, run.bind([(converted, 1)])), expected) < Tolerance.floats)
+      let merge = try ModelMerge(run.decoder, [.init(adapter, scale: 1)], types: .keep)
+      let merged = try DecoderRun(GGUFFile(bytes: merge.serialized(), name: "merged"))
+      #expect(try difference(merged.logits(Self.tokens), expected) < Tolerance.floats)
+    }
+  }
+
+  /// One expert's matrix alone, and factors for another beside it.
+  @Test func oneReplacedExpert() throws {
+    let run = try DecoderRun(.experts[0], .reference)
+    var draft = PEFTDraft()
+    let inner = run.decoder.hyperparameters.experts?.feedForwardLength ?? 0
+    draft.put("model.layers.0.block_sparse_moe.experts.2.w1.weight", [inner, 64])
+    let adapter = try draft.adapter()
+    var other = try TinyModel.experts[0].draft()
+    let index = try #require(other.index(of: "blk.0.ffn_gate_exps.weight"))
+    var values = other.tensors[index].values
+    values.replaceSubrange(
+      2 * inner * 64..<3 * inner * 64, with: draft.weights.tensors.first?.floats ?? [])
+    other.tensors[index] = .init("blk.0.ffn_gate_exps.weight", [64, inner, 4], values)
+    let expected = try DecoderRun(other.file()).logits(Self.tokens)
+    #expect(try difference(run.logits(Self.tokens, run.bind([(adapter, 1)])), expected) < Tolerance.floats)
+    let converted = try AdapterConversionTests.convert(adapter, ConversionTarget(run.decoder))
+    #expect(converted.contentHash != adapter.contentHash)
+    #expect(try difference(run.logits(Self.tokens, run.bind([(converted, 1)])), expected) < Tolerance.floats)
+    // Two that replace the same expert are in conflict, two experts are not.
+    var same = PEFTDraft(), next = PEFTDraft()
+    same.put("model.layers.0.block_sparse_moe.experts.2.w1.weight", [inner, 64], seed: 5)
+    next.put("model.layers.0.block_sparse_moe.experts.1.w1.weight", [inner, 64], seed: 5)
+    #expect(throws: Never.self) { try run.bind([(adapter, 1), (next.adapter(), 1)]) }
+    #expect {
+      try run.bind([(adapter, 1), (same.adapter(), 1)])
+    } throws: { error in
+      if case AdapterError.conflict = error { true } else { false }
+    }
+  }
+
+  @Test func replacedExpertsOfAnotherModel() throws {
+    let run = try DecoderRun(.experts[0], .reference)
+    let inner = run.decoder.hyperparameters.experts?.feedForwardLength ?? 0
+    func problem(_ name: String, _ shape: [Int]) throws -> AdapterError? {
+      var draft = PEFTDraft()
+      draft.put("model.layers.0." + name, shape)
+      return AdapterBinding.problems(try draft.adapter(), run.decoder).first
+    }
+    #expect(try problem("mlp.experts.down_proj", [4, 64, inner]) == nil)
+    for (name, shape) in [
+      ("mlp.experts.down_proj", [5, 64, inner]), ("mlp.experts.down_proj", [3, 64, inner]),
+      ("mlp.experts.4.down_proj.weight", [64, inner]),
+    ] {
+      guard case .unsupportedTarget? = try problem(name, shape) else {
+        Issue.record("\(name) \(shape) was taken")
+        continue
+      }
+    }
+    for (name, shape) in [
+      ("mlp.experts.down_proj", [4, 63, inner]), ("mlp.experts.gate_up_proj", [4, inner, 64]),
+      ("block_sparse_moe.experts.1.w3.weight", [64, inner]),
+    ] {
+      guard case .shapeMismatch? = try problem(name, shape) else {
+        Issue.record("\(name) \(shape) was taken")
+        continue
+      }
+    }
+    #expect(throws: AdapterError.self) { try problem("mlp.experts.gate_up_proj", [4, 3, 64]) }
+    #expect(throws: AdapterError.self) { try problem("mlp.experts.down_proj", [0, 64, inner]) }
+  }
+
   // MARK: What does not fit
 
   private static let name = "bad.gguf"

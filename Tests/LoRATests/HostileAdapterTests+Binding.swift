@@ -19,7 +19,7 @@ extension HostileAdapterTests {
   }
 
   @Test(arguments: [
-    "blk.3.attn_q.weight", "blk.0.attn_qkv.weight", "blk.0.attn_q", "blk.0.attn_q.bias", "rope_freqs.weight",
+    "blk.3.attn_q.weight", "blk.3.attn_qkv.weight", "blk.0.attn_q", "blk.0.attn_q.bias", "rope_freqs.weight",
     "",
     "blk.00.attn_q.weight", "BLK.0.ATTN_Q.WEIGHT",
   ]) func aTargetThatTheModelLacks(_ tensor: String) throws {

@@ -76,7 +76,7 @@ import Testing
       let merge = try CommandLineRun([
         "adapter", "merge", model, folder.path, "-o", folder.appendingPathComponent("m.gguf").path,
       ])
-      #expect(merge.status != 0 && merge.errors.contains("it adds tokens"))
+      #expect(merge.status == 0 && merge.output.contains("1 token added to the vocabulary"))
     }
   }
 
@@ -92,8 +92,77 @@ import Testing
     let json = try CommandLineRun(["inspect", path, "--json"]).json()
     #expect(json["format"] as? String == "peft")
     #expect((json["kinds"] as? [String])?.contains("DoRA") == true)
-    let folder = try CommandLineRun(["inspect", Fixtures.path("llama")])
+    let folder = try CommandLineRun(["inspect", Fixtures.path("llama/logits")])
     #expect(folder.status != 0 && folder.errors.contains("adapter_config.json is missing"))
+  }
+
+  /// A folder's chat template is used where the model has none, and named where it differs.
+  @Test func chatTemplates() throws {
+    try withTemporaryDirectory { folder in
+      var weights = SafeTensorsDraft()
+      weights.put("base_model.model.model.norm.weight", [64], .init(repeating: 1.25, count: 64))
+      let template = folder.appendingPathComponent("chat_template.jinja")
+      for (file, bytes) in [
+        ("adapter_config.json", Data("{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8}".utf8)),
+        ("adapter_model.safetensors", Data(weights.bytes())),
+      ] { try bytes.write(to: folder.appendingPathComponent(file)) }
+      func run(_ model: String, _ more: [String] = []) throws -> CommandLineRun {
+        try CommandLineRun(
+          ["run", Fixtures.path("\(model)/model.gguf"), "hi", "-n", "1", "--json", "--lora", folder.path]
+            + more)
+      }
+      #expect(try run("mistral").errors.isEmpty)
+      #expect(try run("mistral").json()["template"] is NSNull)
+      try Data("{% for m in messages %}<{{ m.content }}>{% endfor %}".utf8).write(to: template)
+      for (model, more, origin, notice) in [
+        (
+          "mistral", [], template.path,
+          "mullama: the model has no chat template; prompts are in that of adapter"
+        ),
+        ("mistral", ["--template", "model"], nil, ""), ("mistral", ["--raw"], nil, ""),
+        ("llama", [], "model", "mullama: warning: adapter '"),
+        ("llama", ["--template", "adapter"], template.path, ""),
+      ] as [(String, [String], String?, String)] {
+        let answer = try run(model, more)
+        #expect(answer.status == 0)
+        #expect(try answer.json()["template"] as? String == origin, "\(model) \(more)")
+        #expect(notice.isEmpty ? answer.errors.isEmpty : answer.errors.hasPrefix(notice))
+        #expect(notice.isEmpty || answer.errors.contains(template.path))
+      }
+      for (model, word) in [("mistral", "the model has none"), ("llama", "makes other prompts")] {
+        let path = Fixtures.path("\(model)/model.gguf")
+        let check = try CommandLineRun(["adapter", "check", folder.path, "--base", path])
+        #expect(check.status == 0 && check.output.contains(word) && check.output.contains(template.path))
+      }
+      #expect(
+        try CommandLineRun(["adapter", "inspect", folder.path]).output.contains(
+          "chat template  \(template.path)"))
+      // One that is of no use.
+      try Data("{% if %}".utf8).write(to: template)
+      #expect(try run("mistral").errors.hasPrefix("mullama: warning: the chat template of adapter"))
+      let failed = try run("mistral", ["--template", "adapter"])
+      #expect(failed.isOneLineError && failed.errors.contains("chat_template.jinja"))
+    }
+  }
+
+  /// `tokenize` knows the tokens that adapters add.
+  @Test func tokenizeKnowsAddedTokens() throws {
+    try withTemporaryDirectory { folder in
+      var weights = SafeTensorsDraft()
+      for module in ["model.embed_tokens", "lm_head"] {
+        weights.put("base_model.model.\(module).weight", [321, 64], .init(repeating: 0.25, count: 321 * 64))
+      }
+      for (file, bytes) in [
+        ("adapter_config.json", Data("{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8}".utf8)),
+        ("added_tokens.json", Data("{\"mytoken\": 320}".utf8)),
+        ("adapter_model.safetensors", Data(weights.bytes())),
+      ] { try bytes.write(to: folder.appendingPathComponent(file)) }
+      let arguments = ["tokenize", model, "mytoken", "--no-special"]
+      #expect(try CommandLineRun(arguments + ["--lora", folder.path]).output == "320\n")
+      #expect(
+        try CommandLineRun(arguments + ["--lora", folder.path, "--verbose"]).output.contains("\"mytoken\""))
+      #expect(try !CommandLineRun(arguments).output.contains("320"))
+    }
   }
 
   /// A prefix is shown, and used only if asked for.

@@ -17,7 +17,9 @@ import Testing
     #expect(run.errors == "")
     let json = try run.json()
     #expect(
-      Set(json.keys) == ["text", "tokens", "prompt_tokens", "finish_reason", "seed", "adapters", "timings"])
+      Set(json.keys) == [
+        "text", "tokens", "prompt_tokens", "finish_reason", "seed", "adapters", "template", "timings",
+      ])
     #expect((json["tokens"] as? [Int])?.count == 8)
     #expect(json["prompt_tokens"] as? Int == 10)
     #expect(json["finish_reason"] as? String == "length")

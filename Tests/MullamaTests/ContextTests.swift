@@ -159,36 +159,6 @@ import Testing
     #expect(found.tokens != base.tokens)
   }
 
-  @Test func anIncompletePEFTFolderIsNamed() throws {
-    try withTemporaryDirectory { folder in
-      #expect(
-        throws: AdapterError.incompleteFolder(
-          folder: folder.path, missing: "adapter_config.json",
-          hint: "of a training run, name the folder inside that has it, such as a checkpoint")
-      ) { try LoRAAdapter.load(folder.path) }
-      let model = folder.appendingPathComponent("config.json")
-      try "{}".write(to: model, atomically: true, encoding: .utf8)
-      #expect {
-        try LoRAAdapter.load(folder.path)
-      } throws: { error in
-        "\(error)".contains("that of a whole model")
-      }
-      try "{}".write(
-        to: folder.appendingPathComponent("adapter_config.json"), atomically: true, encoding: .utf8)
-      #expect(
-        throws: AdapterError.incompleteFolder(
-          folder: folder.path, missing: "adapter_model.safetensors", hint: nil)
-      ) { try LoRAAdapter.load(folder.path) }
-      try "".write(
-        to: folder.appendingPathComponent("adapter_model.bin"), atomically: true, encoding: .utf8)
-      #expect {
-        try LoRAAdapter.load(folder.path + "/adapter_config.json")
-      } throws: { error in
-        "\(error)".contains("adapter_model.bin is a pickle")
-      }
-    }
-  }
-
   /// The chat template, the tokenizer and the real vocabulary together give the reference's ids.
   @Test(.needsSmolLM2) func aRealChatPromptHasTheReferenceTokens() throws {
     let model = try Model.load(TestModels.requireSmolLM2())

@@ -34,7 +34,15 @@ import Testing
 
   /// A member is found without the rest being taken apart.
   @Test func members() throws {
-    func member(_ text: String) throws(JSONError) -> JSON? { try JSON.member("k", of: Array(text.utf8)) }
+    func member(_ text: String) throws(JSONError) -> JSON? {
+      try JSON.members(["k"], of: Array(text.utf8))["k"]
+    }
+    // Several in one pass, each once; what follows the last one is not looked at.
+    let several = try JSON.members(
+      ["a", "b", "c"], of: Array(#"{"b": 1, "x": {"a": 0}, "a": [2], "b": 3, "c": null} garbage"#.utf8))
+    #expect(several == ["a": .array([.number("2")]), "b": .number("1"), "c": .null])
+    #expect(try JSON.members(["a"], of: Array(#"{"a": 1, nonsense"#.utf8)) == ["a": .number("1")])
+    #expect(throws: JSONError.self) { try JSON.members(["a", "b"], of: Array(#"{"a": 1, nonsense"#.utf8)) }
     #expect(
       try member(#" { "k" : [1, {"k": 2}] , "#) == .array([.number("1"), .object(["k"], [.number("2")])]))
     #expect(try member(#"{"a": {"k": 1}, "b": "k\": \"{", "c": [["]"], -1.5], "k":true}"#) == .bool(true))

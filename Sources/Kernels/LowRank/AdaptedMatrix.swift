@@ -12,13 +12,20 @@ package final class AdaptedMatrix {
   private let compute: Compute
   /// For each segment `rank × columns`.
   private let right: [Matrix]
+  /// Of the matrix, and of what the delta adds below it.
+  package let rows: Int
   private let lines: Matrix
   private let factors: Matrix
   private static let rowsPerItem = 16
 
-  /// - Parameter delta: nil: the matrix as it is.
-  package init(_ weight: WeightMatrix, _ delta: LowRankDelta?, isEmbedding: Bool, _ compute: Compute) {
+  /// - Parameters:
+  ///   - delta: nil: the matrix as it is.
+  ///   - rows: more than the matrix has where the delta brings all that follow (an embedding's for added tokens); nil: as many.
+  package init(
+    _ weight: WeightMatrix, _ delta: LowRankDelta?, isEmbedding: Bool, rows: Int? = nil, _ compute: Compute
+  ) {
     self.weight = weight
+    self.rows = rows ?? weight.rows
     self.delta = delta
     self.isEmbedding = isEmbedding
     self.compute = compute
@@ -40,11 +47,9 @@ package final class AdaptedMatrix {
     factors = Matrix(rows: compute.pool.threadCount, columns: max(1, segments.map(\.rank).max() ?? 1))
   }
 
-  package var rows: Int { weight.rows }
-
   /// Some rows in a format that `WeightEncoder` can write, the work shared by the pool.
   package func encoded(rows range: Range<Int>, as type: TensorType) -> [UInt8] {
-    precondition(range.lowerBound >= 0 && range.upperBound <= weight.rows)
+    precondition(range.lowerBound >= 0 && range.upperBound <= rows)
     let rowBytes = weight.columns / type.block.weights * type.block.bytes
     return [UInt8](unsafeUninitializedCapacity: range.count * rowBytes) { target, written in
       if let base = target.baseAddress { encode(range, type, UnsafeMutableRawPointer(base), rowBytes) }
@@ -75,6 +80,7 @@ package final class AdaptedMatrix {
       line.update(from: own.values.row(index), count: weight.columns)
     } else {
       let replacement = delta?.replacement.flatMap { row < $0.rows ? $0 : nil }
+      precondition(replacement != nil || row < weight.rows)
       (replacement ?? weight).dequantizeRow(row, into: line)
     }
     guard let delta else { return }

@@ -37,9 +37,10 @@ package struct AdapterBinding: AdapterBinder {
     AdapterFitter(adapter, decoder, cache).fit().problems
   }
 
-  /// The tokens of an adapter that the model lacks, ascending by id.
-  package func addedTokens(_ adapter: Adapter) -> [AddedToken] {
-    AdapterFitter(adapter, decoder, cache).fit().tokens
+  /// The same, and the tokens of an adapter that the model lacks, ascending by id; none if it does not fit.
+  package func check(_ adapter: Adapter) -> (problems: [AdapterError], tokens: [AddedToken]) {
+    let (_, problems, tokens) = AdapterFitter(adapter, decoder, cache).fit()
+    return (problems, problems.isEmpty ? tokens : [])
   }
 
   /// Binds adapters to a model as one set; nil where nothing is left to add (all scales 0), so that scale 0 *is* the
@@ -67,13 +68,8 @@ package struct AdapterBinding: AdapterBinder {
     guard let whole = set, let one = waiting.first, let tokens = one.entry.adapter.invocationTokens else {
       return set
     }
-    // Not even where another adapter of the set adds the same: whatever is bound must be bound in part too.
-    guard decoder.vocabularySize(with: try self.set([one])) == decoder.hyperparameters.vocabularySize else {
-      throw .unsupportedTarget(
-        adapter: one.entry.adapter.path, tensor: "output.weight",
-        reason: "an activated adapter cannot have more tokens than the model, which acts before it")
-    }
-    let before = try self.set(active.filter { $0.key != one.key })
+    // Only low-rank factors wait. What is replaced or added is so from the first token on, as in PEFT.
+    let before = try self.set(active.compactMap { $0.key == one.key ? $0.withoutFactors : $0 })
     return AdapterSet(
       id: whole.id, deltas: whole.deltas, norms: whole.norms,
       activation: AdapterSet.Activation(
@@ -86,6 +82,13 @@ package struct AdapterBinding: AdapterBinder {
     let entry: Entry
     let changes: [FittedChange]
     let tokens: [AddedToken]
+
+    /// What of an activated adapter does not wait; nil: nothing.
+    var withoutFactors: Bound? {
+      let rest = changes.filter { if case .lowRank = $0 { false } else { true } }
+      if rest.isEmpty, tokens.isEmpty { return nil }
+      return Bound(key: key + " before", entry: entry, changes: rest, tokens: tokens)
+    }
   }
 
   private func set(_ entries: [Bound]) throws(AdapterError) -> AdapterSet? {

@@ -3,14 +3,8 @@ import Transformer
 
 // Embeddings and outputs with other tokens than the model's.
 extension AdapterFitter {
-  func unequal(_ pair: LowRankPair) -> AdapterError {
-    .unsupportedTarget(
-      adapter: adapter.path, tensor: pair.tensor,
-      reason: "it has magnitudes or biases, and other tokens than the model")
-  }
-
   /// Of an adapted embedding or output with more tokens than the model: what the factors are added to, from the matrix
-  /// that training saw. It holds for a tied output as well, if the adapter does not change that.
+  /// that training saw. Where the model ties the two, it holds for the other one as well, if the adapter does not change that.
   func addedRows(_ pair: LowRankPair, _ site: Site, _ number: Int) throws(AdapterError)
     -> [FittedChange]
   {
@@ -25,9 +19,14 @@ extension AdapterFitter {
         file: adapter.path, what: "a row for an added token in '\(pair.tensor).base_layer.weight'")
     }
     let ids = Array(site.outputs..<height)
-    let changesOutput = adapter.changes.contains { tensor(of: $0)?.name == "output.weight" }
-    return [.rows(site: number, ids, rows)]
-      + (changesOutput ? [] : tiedOutput(to: site).map { [.rows(site: $0, ids, rows)] } ?? [])
+    let other = site.kind == .embedding ? "output.weight" : "token_embd.weight"
+    var sites = [number]
+    if decoder.isOutputTied, !adapter.changes.contains(where: { tensor(of: $0)?.name == other }),
+      let tied = decoder.site(named: other)
+    {
+      sites.append(tied)
+    }
+    return sites.map { .rows(site: $0, ids, rows) }
   }
 
   /// The rows that a matrix with `rows` should have at a site: more than the model's for added tokens; fewer where training
@@ -44,7 +43,7 @@ extension AdapterFitter {
       let isEmbedding = name == "token_embd.weight"
       guard isEmbedding || name == "output.weight" else { return false }
       switch change {
-      case .matrix(_, let matrix, _): return matrix.rows != decoder.hyperparameters.vocabularySize
+      case .matrix(_, let matrix, _, _): return matrix.rows != decoder.hyperparameters.vocabularySize
       case .lowRank(let pair):
         return (isEmbedding ? pair.a : pair.b).rows != decoder.hyperparameters.vocabularySize
       case .rows, .norm, .bias: return false

@@ -39,6 +39,15 @@ struct AdapterFitter {
     for (index, change) in adapter.changes.enumerated() {
       do throws(AdapterError) { changes += try fit(change, index) } catch { problems.append(error) }
     }
+    for (module, count) in adapter.expertCounts.sorted(by: { $0.key < $1.key }) {
+      guard let tensor = names.tensor(of: module), let sites = decoder.weights.sites(named: tensor.name),
+        sites.count > count
+      else { continue }
+      problems.append(
+        .unsupportedTarget(
+          adapter: adapter.path, tensor: module,
+          reason: "it is one of \(count) experts, but the model has \(sites.count) there"))
+    }
     var tokens: [AddedToken] = []
     // Rows that are missing because their change does not fit are no news.
     if problems.isEmpty, let vocabulary {
@@ -58,13 +67,16 @@ struct AdapterFitter {
       return try fit(pair, site, stack: count, index).enumerated().map { .lowRank(site: number + $0, $1) }
         + addedRows(pair, site, number)
     }
-    guard site.expert == nil else {
-      throw .unsupportedTarget(
-        adapter: adapter.path, tensor: change.tensor, reason: "of experts, only low-rank factors are")
+    if site.expert != nil {
+      guard case .matrix = change, expert != nil else {
+        throw .unsupportedTarget(
+          adapter: adapter.path, tensor: change.tensor,
+          reason: "of experts, only low-rank factors and matrices of single ones are")
+      }
     }
     switch change {
     case .lowRank: return []
-    case .matrix(let tensor, let weight, let tiesOutput):
+    case .matrix(let tensor, let weight, _, let tiesOutput):
       guard site.kind != .norm else { throw shapeMismatch(tensor, "weight", [1, site.inputs], weight) }
       try checkVocabulary(site, tensor, tokens: weight.rows, columns: weight.columns)
       try expect(weight, rows: height(site, weight.rows), columns: site.inputs, tensor, "weight")
@@ -107,7 +119,7 @@ struct AdapterFitter {
 
   /// The model's tensor that a change is for; nil: none is known by this name.
   func tensor(of change: Change) -> ModuleNames.Tensor? {
-    let expert = change.pair?.expert
+    let expert = change.expert
     if adapter.naming != .peft { return ModuleNames.Tensor(name: change.tensor, expert: expert) }
     return names.tensor(of: change.tensor).map {
       ModuleNames.Tensor(name: $0.name, expert: $0.expert ?? expert)
@@ -117,6 +129,9 @@ struct AdapterFitter {
   /// The sites of a change's tensor (one, or one for each expert of a stack), and the one expert that it is for.
   private func sites(of change: Change) throws(AdapterError) -> (Range<Int>, expert: Int?) {
     guard let tensor = tensor(of: change), let sites = decoder.weights.sites(named: tensor.name) else {
+      if let instead = names.otherProjections(of: change.tensor, in: decoder.weights) {
+        throw .otherProjections(adapter: adapter.path, tensor: change.tensor, instead: instead)
+      }
       throw .unknownTarget(adapter: adapter.path, tensor: change.tensor)
     }
     let experts = decoder.weights.sites[sites.lowerBound].expert == nil ? 0 : sites.count
@@ -155,7 +170,6 @@ struct AdapterFitter {
     try expect(pair.a, rows: pair.rank, columns: site.inputs, pair, "a", stack: stack)
     let height = height(site, pair.b.rows)
     try expect(pair.b, rows: height, columns: pair.rank, pair, "b", stack: stack)
-    if height != site.outputs, pair.bias != nil || pair.magnitude != nil { throw unequal(pair) }
     if stack != nil {
       var fitted: [FittedPair] = []
       for (number, expert) in pair.experts.enumerated() {
@@ -167,8 +181,8 @@ struct AdapterFitter {
       }
       return fitted
     }
-    let bias = try vector(pair.bias, site.outputs, pair.tensor, "b bias")
-    let magnitude = try vector(pair.magnitude, site.outputs, pair.tensor, "magnitude")
+    let bias = try vector(pair.bias, height, pair.tensor, "b bias")
+    let magnitude = try vector(pair.magnitude, height, pair.tensor, "magnitude")
     let b =
       pair.b.rows < site.outputs ? lengthened(pair.b, site, index) : reordered(pair.b, site, index, .factor)
     let ordered = LowRankPair(
@@ -207,7 +221,6 @@ struct AdapterFitter {
     }
     let height = height(site, pair.a.rows)
     try expect(pair.a, rows: height, columns: pair.rank, pair.tensor, "a", isEmbedding: true)
-    if height != site.outputs, pair.magnitude != nil { throw unequal(pair) }
     try expect(pair.b, rows: site.inputs, columns: pair.rank, pair.tensor, "b", isEmbedding: true)
   }
 

@@ -22,9 +22,9 @@ enum FittedChange: Sendable {
 struct FittedPair: Sendable {
   /// With B in the order of the model's rows.
   let pair: LowRankPair
-  /// `1 × outputs`, float32.
+  /// `1 × outputs`, float32; as many as `magnitude`.
   let bias: [Float]?
-  /// One for each row of the model's matrix; of an embedding, one for each column.
+  /// One for each row of the matrix that the adapter was trained with; of an embedding, one for each column.
   let magnitude: [Float]?
   /// The change's number in its adapter; those of a stack's experts follow behind all changes. Unique.
   let index: Int

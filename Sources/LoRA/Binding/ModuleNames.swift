@@ -1,3 +1,5 @@
+import Transformer
+
 /// From a module of a transformers model, as PEFT names it, to the tensor of a GGUF file that holds its weight.
 ///
 /// Source: the name tables of gguf-py (`TensorNameMap`). Families differ in few names; those are beside the common ones.
@@ -14,7 +16,10 @@ struct ModuleNames: Sendable {
 
   init(architecture: String) {
     self.architecture = architecture
-    layerNames = Self.common.merging(Self.special[architecture] ?? [:]) { _, special in special }
+    var names = Self.common.merging(Self.special[architecture] ?? [:]) { _, special in special }
+    // Where it is fused, `ffn_up` is gate and up.
+    if names["mlp.gate_up_proj"] != nil { names["mlp.up_proj"] = nil }
+    layerNames = names
   }
 
   /// nil: the architecture has no tensor for such a module.
@@ -50,6 +55,23 @@ struct ModuleNames: Sendable {
     return words
   }
 
+  /// What a model has instead of a projection that the adapter has apart and the model fused with others, or the other way
+  /// round: the last words of modules or tensors. nil: this is no such case.
+  func otherProjections(of name: String, in weights: DecoderWeights) -> [String]? {
+    let words = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    let place = words.count - (words.last == "weight" ? 2 : 1)
+    guard place >= 0 else { return nil }
+    for (parts, whole) in Self.fused {
+      let others = parts.contains(words[place]) ? [whole] : words[place] == whole ? parts : []
+      let areThere = others.allSatisfy { other in
+        let name = (words[..<place] + [other] + words[(place + 1)...]).joined(separator: ".")
+        return weights.sites(named: tensor(of: name)?.name ?? name) != nil
+      }
+      if areThere, !others.isEmpty { return others }
+    }
+    return nil
+  }
+
   /// Does the converter add 1 to norm weights, because the model multiplies with 1 + weight?
   var normsAreOffsets: Bool { ["gemma", "gemma2", "gemma3"].contains(architecture) }
 
@@ -80,6 +102,12 @@ struct ModuleNames: Sendable {
   private static let special = [
     "gemma2": sandwiched, "gemma3": sandwiched, "olmo2": sandwiched,
     "phi3": ["self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up"],
+  ]
+
+  /// Projections that some families have apart and others in one matrix.
+  private static let fused = [
+    (["q_proj", "k_proj", "v_proj"], "qkv_proj"), (["gate_proj", "up_proj"], "gate_up_proj"),
+    (["attn_q", "attn_k", "attn_v"], "attn_qkv"),
   ]
 
   private static let experts = [

@@ -7,14 +7,14 @@ import Transformer
 /// that replace one thing are in conflict unless they are the same. Of DoRA, each adapter changes the base's own product:
 /// `y = W·x + Σᵢ ((gᵢ - 1) ⊙ W·x + gᵢ ⊙ sᵢ BᵢAᵢ·x)`.
 struct SetBuilder {
-  fileprivate struct Place {
+  struct Place {
     var segments: [LowRankDelta.Segment] = []
     /// Of the only DoRA adapter here, shared with its segment; of several their sum.
     var gain: Matrix?
     var bias: [Float]?
     var matrix: WeightMatrix?
     var rows: [Int: [Float]] = [:]
-    /// Who changes the matrix as a whole, and who its rows, its bias, its scale.
+    /// Who changes the matrix as a whole, and who its rows, its bias, its scale, and who adds rows behind it.
     var owners: [Claim: Adapter] = [:]
 
     var isEmpty: Bool {
@@ -22,7 +22,7 @@ struct SetBuilder {
     }
   }
 
-  fileprivate enum Claim { case matrix, rows, bias, norm, magnitude }
+  enum Claim { case matrix, rows, addedRows, bias, norm, magnitude }
 
   private let decoder: Decoder
   private let cache: BindingCache
@@ -39,20 +39,17 @@ struct SetBuilder {
 
   /// Adds an adapter at a scale that is not 0.
   mutating func add(_ changes: [FittedChange], _ adapter: Adapter, scale: Float) throws(AdapterError) {
+    // Norms of an adapted matrix are also over the rows that the adapter adds to it.
+    for case .rows(let site, let indices, let values) in changes {
+      try add(rows: indices, values, site, adapter)
+    }
     for change in changes {
       switch change {
+      case .rows: break
       case .lowRank(let site, let pair): try add(pair, site, adapter, scale)
       case .matrix(let site, let matrix):
-        try claim(site, .matrix, against: [.matrix, .rows, .magnitude], adapter)
+        try claim(site, .matrix, against: [.matrix, .rows, .addedRows, .magnitude], adapter)
         places[site].matrix = matrix
-      case .rows(let site, let indices, let values):
-        try claim(site, .rows, against: [.matrix, .magnitude], adapter)
-        for (row, index) in indices.enumerated() {
-          let value = values.slice(rows: row..<row + 1).dequantized()
-          if let other = places[site].rows.updateValue(value, forKey: index), other != value {
-            throw conflict(site, adapter, adapter)
-          }
-        }
       case .norm(let site, let weight):
         try claim(site, .norm, against: [.norm], adapter)
         norms[site] = weight
@@ -60,6 +57,24 @@ struct SetBuilder {
         if places[site].owners[.bias]?.contentHash == adapter.contentHash { continue }
         try claim(site, .bias, against: [.bias], adapter)
         addBias(bias.values(row: 0), 1, site)
+      }
+    }
+  }
+
+  private mutating func add(
+    rows indices: [Int], _ values: WeightMatrix, _ site: Int, _ adapter: Adapter
+  ) throws(AdapterError) {
+    let outputs = decoder.weights.sites[site].outputs
+    if indices.contains(where: { $0 < outputs }) {
+      try claim(site, .rows, against: [.matrix, .magnitude], adapter)
+    }
+    if indices.contains(where: { $0 >= outputs }) {
+      try claim(site, .addedRows, against: [.matrix], adapter)
+    }
+    for (row, index) in indices.enumerated() {
+      let value = values.slice(rows: row..<row + 1).dequantized()
+      if let other = places[site].rows.updateValue(value, forKey: index), other != value {
+        throw conflict(site, adapter, adapter)
       }
     }
   }
@@ -96,8 +111,10 @@ struct SetBuilder {
   }
 
   private mutating func addBias(_ bias: [Float], _ scale: Float, _ site: Int) {
-    var sum = places[site].bias ?? .init(repeating: 0, count: bias.count)
-    for i in sum.indices { sum[i] += scale * bias[i] }
+    // As long as the model's outputs at least; of added tokens some adapters have biases, others have not.
+    let count = max(bias.count, decoder.weights.sites[site].outputs)
+    var sum = (places[site].bias ?? []).padded(to: count, with: 0)
+    for i in bias.indices { sum[i] += scale * bias[i] }
     places[site].bias = sum
   }
 
@@ -122,7 +139,9 @@ struct SetBuilder {
     let own = Matrix(rows: 1, columns: gain.count, gain)
     places[site].gain =
       places[site].gain.map { other in
-        Matrix(rows: 1, columns: gain.count, zip(other.values(row: 0), gain).map { $0 + ($1 - 1) })
+        let count = max(other.columns, gain.count)
+        let sum = zip(other.values(row: 0).padded(to: count, with: 1), gain.padded(to: count, with: 1))
+        return Matrix(rows: 1, columns: count, sum.map { $0 + ($1 - 1) })
       } ?? own
     if scale == 0 { return }
     if isEmbedding {
@@ -145,19 +164,53 @@ struct SetBuilder {
     guard let weight = decoder.matrix(of: place) else {
       throw .unknownTarget(adapter: adapter.path, tensor: fitted.pair.tensor)
     }
+    let added = places[site].rows
     let gain = cache.matrix(adapter.contentHash, fitted.index, .gain(scale: scale)) {
       let pair = fitted.pair
       let norms =
         place.kind == .embedding
-        ? WeightNorms.ofColumns(weight, a: pair.a, b: pair.b, scale: scale, decoder.compute)
-        : WeightNorms.ofRows(weight, a: pair.a, b: pair.b, scale: scale, decoder.compute)
+        ? columnNorms(weight, added, pair, scale) : rowNorms(weight, added, pair, magnitude.count, scale)
       return WeightMatrix(
         rows: 1, columns: norms.count, zip(magnitude, norms).map { $1 == 0 ? 0 : $0 / $1 })
-    }.dequantized()
+    }.dequantized().padded(to: place.kind == .embedding ? place.inputs : place.outputs, with: 1)
     guard gain.allSatisfy(\.isFinite) else {
       throw .notFinite(file: adapter.path, what: "the magnitude of '\(fitted.pair.tensor)' over its norm")
     }
     return gain
+  }
+
+  /// One for each of the first `count` rows of a matrix that has more rows than the model's, the adapter's own, or fewer.
+  private func rowNorms(
+    _ weight: WeightMatrix, _ added: [Int: [Float]], _ pair: LowRankPair, _ count: Int, _ scale: Float
+  ) -> [Float] {
+    func norms(_ weight: WeightMatrix, _ rows: Range<Int>) -> [Float] {
+      WeightNorms.ofRows(weight, a: pair.a, b: pair.b.slice(rows: rows), scale: scale, decoder.compute)
+    }
+    if count <= weight.rows { return norms(weight.slice(rows: 0..<count), 0..<count) }
+    return norms(weight, 0..<weight.rows)
+      + norms(Self.matrix(added, weight.rows..<count, weight.columns), weight.rows..<count)
+  }
+
+  /// One for each column, over the tokens that the adapter was trained with.
+  private func columnNorms(
+    _ weight: WeightMatrix, _ added: [Int: [Float]], _ pair: LowRankPair, _ scale: Float
+  ) -> [Float] {
+    func norms(_ weight: WeightMatrix, _ rows: Range<Int>) -> [Float] {
+      WeightNorms.ofColumns(weight, a: pair.a.slice(rows: rows), b: pair.b, scale: scale, decoder.compute)
+    }
+    let count = pair.a.rows
+    if count <= weight.rows { return norms(weight.slice(rows: 0..<count), 0..<count) }
+    let behind = Self.matrix(added, weight.rows..<count, weight.columns)
+    return zip(norms(weight, 0..<weight.rows), norms(behind, weight.rows..<count)).map {
+      ($0 * $0 + $1 * $1).squareRoot()
+    }
+  }
+
+  /// Rows that an adapter brings, all of them.
+  private static func matrix(_ rows: [Int: [Float]], _ range: Range<Int>, _ columns: Int) -> WeightMatrix {
+    let values = range.map { rows[$0] ?? [] }
+    precondition(values.allSatisfy { $0.count == columns })
+    return WeightMatrix(rows: range.count, columns: columns, values.flatMap { $0 })
   }
 
   /// nil: nothing is changed.
@@ -184,47 +237,5 @@ struct SetBuilder {
     return LowRankDelta(
       segments: place.segments, gain: place.gain, bias: place.bias.map(vector),
       replacement: place.matrix, rows: rows)
-  }
-}
-
-extension SetBuilder.Place {
-  /// Cuts off the rows from `count` on; nil: there are none.
-  ///
-  /// The rows are whole: each adapter that adds tokens brings a row for every id from the model's last one to its own.
-  fileprivate mutating func split(at count: Int) -> OutputExtension? {
-    let height = max(matrix?.rows ?? 0, (rows.keys.max() ?? 0) + 1)
-    guard height > count else { return nil }
-    let weight: WeightMatrix
-    if let matrix, matrix.rows > count {
-      weight = matrix.slice(rows: count..<height)
-      self.matrix = matrix.slice(rows: 0..<count)
-    } else {
-      let own = (count..<height).map { rows[$0] ?? [] }
-      precondition(own.allSatisfy { $0.count == own[0].count && !$0.isEmpty })
-      weight = WeightMatrix(rows: height - count, columns: own[0].count, own.flatMap { $0 })
-    }
-    rows = rows.filter { $0.key < count }
-    let tall = segments.filter { $0.b.rows > count }.map { segment in
-      LowRankDelta.Segment(
-        a: segment.a, b: segment.b.rows(count..<height), scale: segment.scale, gain: segment.gain)
-    }
-    segments = segments.map { segment in
-      segment.b.rows <= count
-        ? segment
-        : LowRankDelta.Segment(
-          a: segment.a, b: segment.b.slice(rows: 0..<count), scale: segment.scale, gain: segment.gain)
-    }
-    return OutputExtension(weight, tall.isEmpty ? nil : LowRankDelta(segments: tall))
-  }
-}
-
-extension WeightMatrix {
-  /// Some rows, with zeros where there are fewer.
-  fileprivate func rows(_ range: Range<Int>) -> WeightMatrix {
-    if range.upperBound <= rows { return slice(rows: range) }
-    let own = slice(rows: range.lowerBound..<rows).dequantized()
-    return WeightMatrix(
-      rows: range.count, columns: columns,
-      own + [Float](repeating: 0, count: range.count * columns - own.count))
   }
 }

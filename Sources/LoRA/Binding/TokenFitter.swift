@@ -54,11 +54,14 @@ struct TokenFitter {
   }
 
   private func checkRows(_ id: Int) throws(AdapterError) {
+    let text = adapter.addedTokens.first { $0.id == id }?.text
     if !embedded.contains(id) {
-      throw .missingTokenRow(adapter: adapter.path, tensor: "token_embd.weight", id: id, rows: vocabularySize)
+      throw .missingTokenRow(
+        adapter: adapter.path, tensor: "token_embd.weight", id: id, text: text, rows: vocabularySize)
     }
     if !output.contains(id) {
-      throw .missingTokenRow(adapter: adapter.path, tensor: "output.weight", id: id, rows: vocabularySize)
+      throw .missingTokenRow(
+        adapter: adapter.path, tensor: "output.weight", id: id, text: text, rows: vocabularySize)
     }
   }
 

@@ -95,7 +95,12 @@ package struct AdapterComparison: Sendable {
             values: .products(pair.experts, isEmbedding: isEmbedding))
         ] + (pair.magnitude.map { [values("magnitude", $0)] } ?? [])
           + (pair.bias.map { [values("factor bias", $0)] } ?? [])
-      case .matrix(_, let weight, _): return [values("replacement", weight)]
+      case .matrix(let tensor, let weight, let expert, _):
+        return [
+          Item(
+            tensor: expert.map { "\(tensor) expert \($0)" } ?? tensor, role: "replacement", rank: nil,
+            values: .matrix(weight))
+        ]
       case .rows(_, let rows, let weight, _):
         return [
           Item(tensor: change.tensor, role: "rows", rank: nil, values: .rows(rows, weight))

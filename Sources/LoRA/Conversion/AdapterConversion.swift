@@ -51,6 +51,12 @@ package struct AdapterConversion: Sendable {
       keys.append(
         ("adapter.alora.invocation_tokens", .array(.uint32(tokens.map { UInt32(bitPattern: $0) }))))
     }
+    if let template = adapter.template {
+      keys.append((OwnTensors.templateKey, .string(template.source)))
+      for (key, text) in [(OwnTensors.bosKey, template.bos), (OwnTensors.eosKey, template.eos)] {
+        if let text { keys.append((key, .string(text))) }
+      }
+    }
     if type == .q8_0 { keys.append(("general.quantization_version", .uint32(2))) }
     return keys
   }

@@ -11,6 +11,8 @@ struct ConversionBuilder {
   private(set) var keys: [(key: String, value: MetadataValue)] = []
   private var tied: [String] = []
   private var folded = 0
+  private var named = 0
+  private var listed = 0
   private var beyond: [String] = []
 
   /// Pairs of one tensor: one, or those of its experts.
@@ -90,16 +92,18 @@ struct ConversionBuilder {
   mutating func addAll() throws(AdapterError) {
     var done: Set<String> = []
     for change in adapter.changes {
-      let name = try target.tensor(of: change, adapter).name
+      let found = try target.tensor(of: change, adapter)
+      let name = found.name
       switch change {
       case .lowRank:
         guard done.insert(name).inserted, let group = groups[name] else { continue }
         if group.experts == 0 { try addPair(group) } else { try addStack(group) }
-      case .matrix(_, let weight, let tiesOutput):
+      case .matrix(_, let weight, _, let tiesOutput):
         note("replaced matrices")
         let ordered = try reordered(weight, name)
+        let place = found.expert.map { "\(name).\($0)" } ?? name
         tensors.append(
-          ConvertedTensor(name + OwnTensors.replacement, [weight.columns, weight.rows], type, [ordered]))
+          ConvertedTensor(place + OwnTensors.replacement, [weight.columns, weight.rows], type, [ordered]))
         if tiesOutput { tied.append(name) }
       case .rows(_, let rows, let values, let tiesOutput):
         note("trained tokens")
@@ -125,22 +129,36 @@ struct ConversionBuilder {
   private mutating func addTokens() throws(AdapterError) {
     let tokens = target.addedTokens(of: adapter)
     if tokens.isEmpty { return }
-    note("added tokens")
+    if let size = target.vocabularySize {
+      if tokens.contains(where: { $0.id >= size }) {
+        note("added tokens")
+      } else if target.hasOtherHeights(adapter) {
+        note("matrices for fewer tokens")
+      } else {
+        named = tokens.count
+      }
+    } else {
+      listed = tokens.count
+    }
     keys.append(
       (OwnTensors.tokenIDsKey, .array(.uint32(tokens.map { UInt32(truncatingIfNeeded: $0.id) }))))
     keys.append((OwnTensors.tokenTextsKey, .array(.string(tokens.map(\.text)))))
     keys.append((OwnTensors.tokenSpecialsKey, .array(.bool(tokens.map(\.isSpecial)))))
     let changesOutput = tensors.contains { $0.name.hasPrefix("output.weight") }
+    let changesEmbedding = tensors.contains { $0.name.hasPrefix("token_embd.weight") }
     for change in adapter.changes {
       guard change.pair != nil, let whole = adapter.trainedOn[change.tensor] else { continue }
       let added = try target.addedRows(whole, adapter)
       if added.isEmpty { continue }
-      let name = try target.tensor(of: change, adapter).name
+      var name = try target.tensor(of: change, adapter).name
+      // They are rows of the one matrix that the model has.
+      let isOfBoth = target.isOutputTied && !changesEmbedding
+      if isOfBoth { name = "token_embd.weight" }
       keys.append((OwnTensors.rowsKey(name), .array(.uint32(added.map { UInt32(truncatingIfNeeded: $0) }))))
       tensors.append(
         ConvertedTensor(
           name + OwnTensors.rows, [whole.columns, added.count], type, [whole.slice(rows: added)]))
-      if !changesOutput { tied.append(name) }
+      if isOfBoth || !changesOutput { tied.append(name) }
     }
   }
 
@@ -236,6 +254,7 @@ struct ConversionBuilder {
     let unblocked = tensors.count { $0.type == .f16 && type == .q8_0 }
     return (beyond.isEmpty ? [] : [.beyondLlamaCpp(what: beyond)])
       + (folded > 0 ? [.folded(pairs: folded)] : [])
+      + (named > 0 ? [.names(tokens: named)] : []) + (listed > 0 ? [.listed(tokens: listed)] : [])
       + (unblocked > 0 ? [.unblocked(tensors: unblocked, type: type.name)] : [])
   }
 }

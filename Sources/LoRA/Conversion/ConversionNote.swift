@@ -6,6 +6,10 @@ package enum ConversionNote: Sendable, Equatable {
   case folded(pairs: Int)
   /// Tensors that became F16 because their rows are not whole blocks of the type that was asked for.
   case unblocked(tensors: Int, type: String)
+  /// Tokens that the model has rows for but no names; llama.cpp does not learn their names.
+  case names(tokens: Int)
+  /// Tokens that the tokenizer lists; which of them the model lacks is not known without it.
+  case listed(tokens: Int)
 }
 
 extension ConversionNote: CustomStringConvertible {
@@ -18,9 +22,18 @@ extension ConversionNote: CustomStringConvertible {
       "\(pairs) pairs have a scale of their own, which the format has not; it was multiplied into their B"
     case .unblocked(let tensors, let type):
       "\(tensors) tensors have rows that are no multiple of 32 long and were written as F16 instead of \(type)"
+    case .names(let tokens):
+      "llama.cpp does not know the names of \(tokens) added tokens; the model's own rows are theirs"
+    case .listed(let tokens):
+      "the \(tokens) tokens that its tokenizer lists are in the file; with --base only those that the model lacks"
     }
   }
 
   /// Whether it is worth a warning, rather than for the curious.
-  package var isWarning: Bool { if case .beyondLlamaCpp = self { true } else { false } }
+  package var isWarning: Bool {
+    switch self {
+    case .beyondLlamaCpp, .names: true
+    case .folded, .unblocked, .listed: false
+    }
+  }
 }

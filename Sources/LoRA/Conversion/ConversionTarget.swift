@@ -42,6 +42,9 @@ package struct ConversionTarget: Sendable {
     decoder.map { AdapterBinding.problems(adapter, $0) } ?? []
   }
 
+  /// Rows of the model's embedding; nil: it is not there.
+  var vocabularySize: Int? { decoder?.hyperparameters.vocabularySize }
+
   /// The tokens that the model lacks; all that the adapter lists where the model is not there, or where only the list
   /// explains why its matrices are shorter than the model's.
   func addedTokens(of adapter: Adapter) -> [AddedToken] {
@@ -49,6 +52,14 @@ package struct ConversionTarget: Sendable {
     let fitter = AdapterFitter(adapter, decoder, BindingCache())
     let new = fitter.fit().tokens
     return new.isEmpty && fitter.hasOtherHeights ? adapter.addedTokens : new
+  }
+
+  /// Is the model there, and has it one matrix for embedding and output?
+  var isOutputTied: Bool { decoder?.isOutputTied == true }
+
+  /// Was the adapter trained with a vocabulary of another length than the model's?
+  func hasOtherHeights(_ adapter: Adapter) -> Bool {
+    decoder.map { AdapterFitter(adapter, $0, BindingCache()).hasOtherHeights } ?? false
   }
 
   /// Of a matrix that training saw: the rows that the model lacks.
@@ -64,12 +75,12 @@ package struct ConversionTarget: Sendable {
   /// The tensor that a change is for.
   func tensor(of change: Change, _ adapter: Adapter) throws(AdapterError) -> ModuleNames.Tensor {
     guard adapter.naming == .peft else {
-      return ModuleNames.Tensor(name: change.tensor, expert: change.pair?.expert)
+      return ModuleNames.Tensor(name: change.tensor, expert: change.expert)
     }
     guard let found = names.tensor(of: change.tensor) else {
       throw .unknownTarget(adapter: adapter.path, tensor: change.tensor)
     }
-    return ModuleNames.Tensor(name: found.name, expert: found.expert ?? change.pair?.expert)
+    return ModuleNames.Tensor(name: found.name, expert: found.expert ?? change.expert)
   }
 
   /// Experts of a layer.

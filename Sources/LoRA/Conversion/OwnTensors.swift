@@ -7,7 +7,8 @@ enum OwnTensors {
   static let magnitude = ".lora_magnitude"
   /// Added to B(A·x) before it is scaled.
   static let factorBias = ".lora_bias"
-  /// A whole tensor in the model's place, also a bias under its own name.
+  /// A whole tensor in the model's place, also a bias under its own name; of one expert behind its number
+  /// (`blk.0.ffn_up_exps.weight.3.replacement`).
   static let replacement = ".replacement"
   /// Some rows in the model's place; which ones, a key says.
   static let rows = ".row_replacement"
@@ -18,6 +19,10 @@ enum OwnTensors {
   static let tokenIDsKey = "mullama.adapter.tokens.ids"
   static let tokenTextsKey = "mullama.adapter.tokens.texts"
   static let tokenSpecialsKey = "mullama.adapter.tokens.special"
+  /// The chat template under the key that models have, and the texts that its `bos_token` and `eos_token` stand for.
+  static let templateKey = "tokenizer.chat_template"
+  static let bosKey = "mullama.adapter.bos_token"
+  static let eosKey = "mullama.adapter.eos_token"
 
   static let suffixes = [magnitude, factorBias, replacement, rows]
 }

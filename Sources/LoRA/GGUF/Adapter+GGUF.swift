@@ -20,7 +20,7 @@ extension Adapter {
       promptPrefix: try metadata.string("adapter.lora.prompt_prefix"),
       baseModel: try? metadata.string("general.base_model.0.name"),
       invocationTokens: try invocationTokens(file), addedTokens: try addedTokens(file),
-      changes: try GGUFChanges.read(file, alpha == 0 ? .none : .alpha(alpha)))
+      template: try template(file), changes: try GGUFChanges.read(file, alpha == 0 ? .none : .alpha(alpha)))
   }
 
   private static func expect(_ file: GGUFFile, _ key: String, _ value: String) throws {
@@ -43,6 +43,15 @@ extension Adapter {
       throw invalid(found.isEmpty ? "an empty one" : "one with ids beyond 2147483647")
     }
     return tokens
+  }
+
+  private static func template(_ file: GGUFFile) throws -> TrainedTemplate? {
+    guard let source = try file.metadata.string(OwnTensors.templateKey) else { return nil }
+    try TrainedTemplate.check(
+      byteCount: source.utf8.count, key: OwnTensors.templateKey, file: file.path)
+    return TrainedTemplate(
+      file: file.path, source: source, bos: try file.metadata.string(OwnTensors.bosKey),
+      eos: try file.metadata.string(OwnTensors.eosKey))
   }
 
   private static func addedTokens(_ file: GGUFFile) throws -> [AddedToken] {

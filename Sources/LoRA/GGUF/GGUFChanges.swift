@@ -77,14 +77,28 @@ struct GGUFChanges {
       throw AdapterError.unexpectedTensor(file: file.path, tensor: name)
     }
     let target = base(OwnTensors.replacement)
+    if let (stack, expert) = Self.expert(target), tensor.dimensions.count == 2 {
+      return .matrix(tensor: stack, try matrix(tensor), expert: expert, tiesOutput: false)
+    }
     switch (target.hasSuffix(".weight"), target.hasSuffix(".bias"), tensor.dimensions.count) {
     case (true, _, 1): return .norm(tensor: target, try matrix(tensor))
     case (true, _, 2):
-      return .matrix(tensor: target, try matrix(tensor), tiesOutput: tied.contains(target))
+      return .matrix(
+        tensor: target, try matrix(tensor), expert: nil, tiesOutput: tied.contains(target))
     case (_, true, 1):
       return .bias(tensor: target.dropLast("bias".count) + "weight", try matrix(tensor))
     default: throw AdapterError.unexpectedTensor(file: file.path, tensor: name)
     }
+  }
+
+  /// `blk.0.ffn_up_exps.weight.3`: the stack and the number; nil: no name of that form.
+  private static func expert(_ name: String) -> (stack: String, expert: Int)? {
+    guard let dot = name.lastIndex(of: ".") else { return nil }
+    let stack = name[..<dot], digits = name[name.index(after: dot)...]
+    guard stack.hasSuffix("_exps.weight"), let expert = Int(digits), String(expert) == digits else {
+      return nil
+    }
+    return (String(stack), expert)
   }
 
   private func rows(_ target: String, _ tensor: TensorInfo) throws -> Change {

@@ -3,11 +3,26 @@ import Kernels
 
 /// A tensor of a merged model that is about to be written.
 struct MergedTensor {
+  /// A matrix and what is added to it.
+  struct Part {
+    let weight: WeightMatrix
+    /// nil: nothing.
+    let delta: LowRankDelta?
+    /// More than the matrix has where the delta brings the others.
+    let rows: Int
+
+    init(_ weight: WeightMatrix, _ delta: LowRankDelta?, rows: Int? = nil) {
+      self.weight = weight
+      self.delta = delta
+      self.rows = rows ?? weight.rows
+    }
+  }
+
   enum Content {
     /// The model's own bytes.
     case copied(GGUFFile, TensorInfo)
-    /// Matrices under each other, with what is added to them.
-    case matrices([(weight: WeightMatrix, delta: LowRankDelta?)], isEmbedding: Bool, Compute)
+    /// Matrices under each other.
+    case matrices([Part], isEmbedding: Bool, Compute)
     case vector([Float])
   }
 
@@ -37,12 +52,13 @@ struct MergedTensor {
       }
     case .vector(let values): try Self.write(WeightEncoder.encode(values, as: type), sink)
     case .matrices(let parts, let isEmbedding, let compute):
-      for (weight, delta) in parts {
-        let matrix = AdaptedMatrix(weight, delta, isEmbedding: isEmbedding, compute)
-        let count = max(1, Self.pieceBytes / (4 * weight.columns))
+      for part in parts {
+        let matrix = AdaptedMatrix(
+          part.weight, part.delta, isEmbedding: isEmbedding, rows: part.rows, compute)
+        let count = max(1, Self.pieceBytes / (4 * part.weight.columns))
         var row = 0
-        while row < weight.rows {
-          let end = min(weight.rows, row + count)
+        while row < matrix.rows {
+          let end = min(matrix.rows, row + count)
           try Self.write(matrix.encoded(rows: row..<end, as: type), sink)
           row = end
         }

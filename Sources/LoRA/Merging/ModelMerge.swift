@@ -21,6 +21,8 @@ package struct ModelMerge {
   package let changedCount: Int
   /// Does the output get a matrix of its own, because the model ties it to the embedding and only one of them changes?
   package let unties: Bool
+  /// Tokens that the model has no text for, and the file has.
+  package let addedTokenCount: Int
 
   package var tensorCount: Int { tensors.count }
   /// Bytes of all tensors.
@@ -30,9 +32,10 @@ package struct ModelMerge {
     Array(Set(tensors.compactMap { $0.source != nil && $0.source != $0.type ? $0.type.name : nil })).sorted()
   }
 
+  /// - Parameter template: a chat template for the file, if the model has none.
   /// - Throws: what keeps an adapter from fitting; `cannotMerge` for what is no matter of weights alone.
   package init(
-    _ decoder: Decoder, _ entries: [AdapterBinding.Entry], types: Types
+    _ decoder: Decoder, _ entries: [AdapterBinding.Entry], types: Types, template: String? = nil
   ) throws(AdapterError) {
     if let waiting = entries.first(where: { $0.adapter.invocationTokens != nil && $0.scale != 0 }) {
       throw .cannotMerge(
@@ -40,11 +43,7 @@ package struct ModelMerge {
       )
     }
     let set = try AdapterBinding.bind(entries, to: decoder)
-    if let set, !set.addedTokens.isEmpty || set.outputExtension != nil {
-      throw .cannotMerge(
-        adapter: entries.map(\.adapter.path).joined(separator: ", "),
-        reason: "it adds tokens, which the model's file has neither rows nor names for")
-    }
+    addedTokenCount = set?.addedTokens.count ?? 0
     var planner = MergePlanner(decoder, set, types)
     do { try planner.plan() } catch {
       throw .cannotMerge(adapter: entries.map(\.adapter.path).joined(separator: ", "), reason: error.reason)
@@ -52,19 +51,31 @@ package struct ModelMerge {
     tensors = planner.tensors
     changedCount = planner.changedCount
     unties = planner.unties
-    metadata = Self.metadata(decoder.file, entries, types)
+    var vocabulary: MergedVocabulary?
+    if let set, !set.addedTokens.isEmpty || set.outputExtension != nil {
+      vocabulary = MergedVocabulary(decoder, set)
+    }
+    metadata = Self.header(decoder.file, entries, types, vocabulary, template)
   }
 
-  private static func metadata(
-    _ file: GGUFFile, _ entries: [AdapterBinding.Entry], _ types: Types
+  private static func header(
+    _ file: GGUFFile, _ entries: [AdapterBinding.Entry], _ types: Types, _ vocabulary: MergedVocabulary?,
+    _ template: String?
   ) -> [(key: String, value: MetadataValue)] {
     // The result is one file, whatever the model was.
     var keys = file.metadata.keys.filter { !$0.hasPrefix("split.") }.compactMap { key in
       file.metadata[key].map { (key: key, value: $0) }
     }
     func set(_ key: String, _ value: MetadataValue) {
-      keys.removeAll { $0.key == key }
-      keys.append((key, value))
+      if let index = keys.firstIndex(where: { $0.key == key }) {
+        keys[index].value = value
+      } else {
+        keys.append((key, value))
+      }
+    }
+    for (key, value) in vocabulary?.keys ?? [] { set(key, value) }
+    if let template, file.metadata[OwnTensors.templateKey] == nil {
+      set(OwnTensors.templateKey, .string(template))
     }
     if case .all(let type) = types, let number = fileType(type) { set("general.file_type", .uint32(number)) }
     set("general.quantization_version", .uint32(2))

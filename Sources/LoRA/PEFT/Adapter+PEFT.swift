@@ -29,8 +29,8 @@ extension Adapter {
     }
     return try Adapter(
       path: path, name: name, naming: .peft, alpha: configuration.alpha, baseModel: configuration.baseModel,
-      invocationTokens: configuration.invocationTokens, addedTokens: added, trainedOn: trainedOn,
-      changes: changes)
+      invocationTokens: configuration.invocationTokens, addedTokens: added, template: tokens.template,
+      trainedOn: trainedOn, expertCounts: reader.expertCounts, changes: changes)
   }
 }
 
@@ -42,6 +42,8 @@ private struct PEFTReader {
   private let file: SafeTensorsFile
   private var order: [String] = []
   private var modules: [String: [Part: SafeTensorInfo]] = [:]
+  /// Of fused parameters, by a module of their first expert.
+  private(set) var expertCounts: [String: Int] = [:]
 
   init(_ configuration: PEFTConfiguration, _ file: SafeTensorsFile) {
     self.configuration = configuration
@@ -59,7 +61,7 @@ private struct PEFTReader {
         continue
       }
       if let pair = try pair(module, parts) { changes.append(.lowRank(pair)) }
-      if let weight = parts[.weight] { changes.append(try replacement(module, weight)) }
+      if let weight = parts[.weight] { changes += try replacements(module, weight) }
       if let rows = parts[.trainedTokens] { changes.append(try trainedTokens(module, rows)) }
       for part in [Part.bias, .baseBias] {
         if let bias = parts[part], part == .bias || configuration.trainedBias != .none {
@@ -68,7 +70,7 @@ private struct PEFTReader {
       }
     }
     for module in configuration.replaced
-    where !modules.contains(where: { $0.value[.weight] != nil && PEFTConfiguration.names($0.key, module) }) {
+    where !modules.contains(where: { $0.value[.weight] != nil && PEFTConfiguration.holds(module, $0.key) }) {
       throw lacking(module, "modules_to_save", "weight")
     }
     for (module, _) in configuration.tokens where !changes.contains(where: { $0.trains(module) }) {
@@ -110,8 +112,15 @@ private struct PEFTReader {
       }
       if name.part == .unused { continue }
       if modules[name.module] == nil { order.append(name.module) }
-      guard modules[name.module, default: [:]].updateValue(tensor, forKey: name.part) == nil else {
-        throw .contradiction(file: file.path, what: "'\(tensor.name)' is there under two names")
+      guard let other = modules[name.module, default: [:]].updateValue(tensor, forKey: name.part) else {
+        continue
+      }
+      // With `save_embedding_layers` PEFT writes what `modules_to_save` holds a second time, as `….modules_to_save.weight`.
+      guard tensor.type == other.type, tensor.shape == other.shape,
+        file.bytes(of: tensor).elementsEqual(file.bytes(of: other))
+      else {
+        throw .contradiction(
+          file: file.path, what: "'\(tensor.name)' is there under two names, with different values")
       }
     }
   }
@@ -136,6 +145,13 @@ private struct PEFTReader {
           + "with them (stage3_gather_16bit_weights_on_model_save)")
     }
     try configuration.checkIsTarget(module, tensor: a.name)
+    if isEmbedding, configuration.invocationTokens != nil {
+      throw AdapterError.contradiction(
+        file: configuration.path,
+        what:
+          "alora_invocation_tokens is set and there is a tensor '\(a.name)', but PEFT does not allow activated "
+          + "adapters of an embedding")
+    }
     // Both halves are `rank` long in one dimension: A in its rows, B in its columns.
     guard a.shape.count == 2, b.shape.count == 2, a.shape[0] == b.shape[1], a.shape[0] > 0 else {
       throw AdapterError.rankMismatch(file: file.path, tensor: module, a: a.shape, b: b.shape)
@@ -159,7 +175,7 @@ private struct PEFTReader {
 
   /// The pairs of a fused parameter of all experts: A is `(experts × rank) × inputs`, B `outputs × (rank × experts)`.
   /// Source: `ParamWrapper.get_delta_weight` in PEFT.
-  private func experts(
+  private mutating func experts(
     _ fused: FusedExperts, _ parts: [Part: SafeTensorInfo]
   ) throws -> [LowRankPair] {
     guard let a = parts[.a] else { throw missingHalf(fused.parameter, "a") }
@@ -171,6 +187,7 @@ private struct PEFTReader {
       throw AdapterError.rankMismatch(file: file.path, tensor: fused.parameter, a: a.shape, b: b.shape)
     }
     let count = a.shape[0] / rank, outputs = b.shape[0] / fused.projections.count
+    expertCounts["\(fused.module).0.\(fused.projections[0])"] = count
     let left = try matrix(a), right = try matrix(b)
     return (0..<count).flatMap { expert in
       let ownA = left.slice(rows: expert * rank..<(expert + 1) * rank)
@@ -201,13 +218,39 @@ private struct PEFTReader {
     }
   }
 
-  private func replacement(_ module: String, _ tensor: SafeTensorInfo) throws -> Change {
+  private mutating func replacements(_ module: String, _ tensor: SafeTensorInfo) throws -> [Change] {
     switch tensor.shape.count {
-    case 1: .norm(tensor: module, try vector(tensor))
-    case 2: .matrix(tensor: module, try matrix(tensor), tiesOutput: configuration.tiesWeights)
+    case 1: return [.norm(tensor: module, try vector(tensor))]
+    case 2:
+      return [
+        .matrix(tensor: module, try matrix(tensor), expert: nil, tiesOutput: configuration.tiesWeights)
+      ]
+    case 3 where FusedExperts.isParameter(module): return try experts(module, tensor)
     default:
       throw AdapterError.unsupportedTarget(
         adapter: file.path, tensor: tensor.name, reason: "it has \(tensor.shape.count) dimensions")
+    }
+  }
+
+  /// The matrices of a fused parameter of all experts, `experts × outputs × inputs`.
+  private mutating func experts(_ parameter: String, _ tensor: SafeTensorInfo) throws -> [Change] {
+    let projections = FusedExperts.projections(of: parameter)
+    let count = tensor.shape[0], rows = tensor.shape[1]
+    guard rows % projections.count == 0 else {
+      throw AdapterError.unsupportedTarget(
+        adapter: file.path, tensor: tensor.name,
+        reason: "its \(rows) rows are not those of \(projections.joined(separator: " and "))")
+    }
+    let all = try view(tensor, rows: count * rows, columns: tensor.shape[2])
+    let outputs = rows / projections.count, owner = FusedExperts.module(of: parameter)
+    expertCounts["\(owner).0.\(projections[0])"] = count
+    return (0..<count).flatMap { expert in
+      projections.enumerated().map { index, projection in
+        let first = expert * rows + index * outputs
+        return Change.matrix(
+          tensor: "\(owner).\(expert).\(projection)", all.slice(rows: first..<first + outputs), expert: nil,
+          tiesOutput: false)
+      }
     }
   }
 
@@ -267,7 +310,7 @@ extension Change {
     let isEmbedding = tensor.hasSuffix("embed_tokens")
     guard isEmbedding || tensor.hasSuffix("lm_head") else { return false }
     switch self {
-    case .matrix(_, let matrix, _): return matrix.rows > id
+    case .matrix(_, let matrix, _, _): return matrix.rows > id
     case .lowRank(let pair): return (isEmbedding ? pair.a : pair.b).rows > id
     case .rows(_, let rows, _, _): return rows.contains(id)
     case .norm, .bias: return false

@@ -25,9 +25,21 @@ struct FusedExperts {
     guard let first = targets.first, let last = targets.last, !isInner || targets.count == 2 else {
       return nil
     }
-    let chosen = isInner ? first : last
     self.module = module
-    parameter = module + "." + chosen
-    projections = chosen == "gate_up_proj" ? ["gate_proj", "up_proj"] : [chosen]
+    parameter = module + "." + (isInner ? first : last)
+    projections = Self.projections(of: parameter)
+  }
+
+  /// Is this a fused parameter, rather than a module?
+  static func isParameter(_ name: String) -> Bool {
+    parameters.contains { name.hasSuffix(".experts." + $0) }
+  }
+
+  static func module(of parameter: String) -> String {
+    parameter.lastIndex(of: ".").map { String(parameter[..<$0]) } ?? parameter
+  }
+
+  static func projections(of parameter: String) -> [String] {
+    parameter.hasSuffix(".gate_up_proj") ? ["gate_proj", "up_proj"] : ["down_proj"]
   }
 }

@@ -52,6 +52,9 @@ struct PEFTConfiguration: Sendable {
       throw .invalidConfiguration(file: path, reason: "expected an object, found \(root.excerpt())")
     }
     let fields = PEFTFields(path: path, root: root)
+    if root["peft_type"] == nil, root["lora_parameters"] != nil || root["fine_tune_type"] != nil {
+      throw .unsupportedKind(file: path, kind: "MLX")
+    }
     guard let kind = root["peft_type"]?.string else {
       throw fields.invalid("peft_type", "'LORA'")
     }
@@ -114,6 +117,11 @@ struct PEFTConfiguration: Sendable {
   /// Is a module the one of this name, or does its name end with it, at a dot?
   static func names(_ module: String, _ name: String) -> Bool {
     module == name || module.hasSuffix("." + name)
+  }
+
+  /// Is a module the one of this name, or somewhere inside of it?
+  static func holds(_ name: String, _ module: String) -> Bool {
+    ("." + module + ".").contains("." + name + ".")
   }
 
   /// The number behind the first dot that a number follows: `model.layers.3.mlp` is in layer 3.

@@ -29,6 +29,12 @@ struct PEFTTensorName: Equatable {
     let words = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     let marker = words.lastIndex { Self.markers.contains($0) }
     guard let marker else {
+      // The parameters of fused experts stand in no module of their own.
+      if FusedExperts.isParameter(text) {
+        module = text
+        part = .weight
+        return
+      }
       // A factor of some other kind is no module's weight.
       guard words.count > 1, let part = Self.plain(words[words.count - 1]),
         !words.contains(where: { $0.hasPrefix("lora_") })

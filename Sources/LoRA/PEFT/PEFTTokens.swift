@@ -14,7 +14,8 @@ import Transformer
 /// own tokenizer too. Which of them the model lacks shows when the adapter is bound.
 ///
 /// Read are `added_tokens_decoder` of `tokenizer_config.json`, `added_tokens` of `tokenizer.json` where the first has none,
-/// and `added_tokens.json`. They have to agree. Source: transformers' `save_pretrained` of tokenizers.
+/// and `added_tokens.json`. They have to agree. The chat template is that of `chat_template.jinja`, else that of
+/// `tokenizer_config.json`. Source: transformers' `save_pretrained` of tokenizers.
 struct PEFTTokens {
   private static let countLimit = 1 << 16
   private static let sizeLimit = 256 << 20
@@ -23,6 +24,8 @@ struct PEFTTokens {
   private var ids: [String: Int] = [:]
   /// The token that fills up batches in training, if it does nothing else.
   private(set) var padding: Int?
+  /// nil: the folder has none.
+  private(set) var template: TrainedTemplate?
 
   /// Ascending by id.
   var list: [AddedToken] { found.values.sorted { $0.id < $1.id } }
@@ -30,21 +33,15 @@ struct PEFTTokens {
   /// - Parameter folder: where any of the files may be missing.
   init(_ folder: String) throws {
     let configuration = folder + "/tokenizer_config.json"
-    var special: Set<String> = []
-    var roles: [String: String] = [:]
-    if let bytes = try Self.bytes(configuration) {
-      if let decoder = try Self.member("added_tokens_decoder", bytes, configuration) {
-        try addDecoder(decoder, configuration)
-      }
-      let names = try Self.member("additional_special_tokens", bytes, configuration)?.array ?? []
-      special = Set(names.compactMap(Self.text))
-      for role in ["pad_token", "eos_token", "bos_token", "unk_token"] {
-        roles[role] = try Self.member(role, bytes, configuration).flatMap(Self.text)
-      }
-    }
+    let members = try Self.bytes(configuration).map { try Self.members(Self.keys, $0, configuration) } ?? [:]
+    if let decoder = members["added_tokens_decoder"] { try addDecoder(decoder, configuration) }
+    let names = members["additional_special_tokens"]?.array ?? []
+    let special = Set(names.compactMap(Self.text))
+    var roles = Self.roles.reduce(into: [String: String]()) { $0[$1] = members[$1].flatMap(Self.text) }
+    template = try Self.template(folder, members["chat_template"], roles, configuration)
     let whole = folder + "/tokenizer.json"
     if found.isEmpty, let bytes = try Self.bytes(whole),
-      let list = try Self.member("added_tokens", bytes, whole)
+      let list = try Self.members(["added_tokens"], bytes, whole)["added_tokens"]
     {
       try addList(list, whole)
     }
@@ -63,16 +60,46 @@ struct PEFTTokens {
       throw AdapterError.invalidSetting(
         file: path, key: "file size", expected: "at most \(sizeLimit) bytes", found: "\(file.count)")
     }
-    return file.withBytes { Array($0) }
+    let bytes = file.withBytes { Array($0) }
+    // Large files of a repository that was cloned without them.
+    if ForeignFormat(start: Array(bytes.prefix(64))) == .gitLFSPointer {
+      throw AdapterError.invalidConfiguration(
+        file: path, reason: "not the file itself, but a Git LFS pointer; fetch it with `git lfs pull`")
+    }
+    return bytes
   }
 
-  private static func member(_ key: String, _ bytes: [UInt8], _ path: String) throws -> JSON? {
+  private static let roles = ["pad_token", "eos_token", "bos_token", "unk_token"]
+  private static let keys = Set(
+    roles + ["added_tokens_decoder", "additional_special_tokens", "chat_template"])
+
+  /// Those of the keys that are there and not null.
+  private static func members(_ keys: Set<String>, _ bytes: [UInt8], _ path: String) throws -> [String: JSON]
+  {
     do {
-      let value = try JSON.member(key, of: bytes)
-      return value == .null ? nil : value
+      return try JSON.members(keys, of: bytes).filter { $0.value != .null }
     } catch {
-      throw AdapterError.invalidConfiguration(file: path, reason: "\(key) is not valid JSON, at \(error)")
+      throw AdapterError.invalidConfiguration(file: path, reason: "not valid JSON, at \(error)")
     }
+  }
+
+  /// Of several templates with names it is the one called `default`, which transformers uses for conversations without tools.
+  private static func template(
+    _ folder: String, _ member: JSON?, _ roles: [String: String], _ configuration: String
+  ) throws -> TrainedTemplate? {
+    let file = folder + "/chat_template.jinja"
+    if let bytes = try bytes(file) {
+      try TrainedTemplate.check(byteCount: bytes.count, key: "file size", file: file)
+      guard let source = String(validating: bytes, as: UTF8.self) else {
+        throw AdapterError.invalidConfiguration(file: file, reason: "not a UTF-8 text")
+      }
+      return TrainedTemplate(file: file, source: source, bos: roles["bos_token"], eos: roles["eos_token"])
+    }
+    let named = member?.array?.first { $0["name"]?.string == "default" }?["template"]
+    guard let source = member?.string ?? named?.string else { return nil }
+    try TrainedTemplate.check(byteCount: source.utf8.count, key: "chat_template", file: configuration)
+    return TrainedTemplate(
+      file: configuration, source: source, bos: roles["bos_token"], eos: roles["eos_token"])
   }
 
   private mutating func addDecoder(_ decoder: JSON, _ path: String) throws(AdapterError) {

@@ -26,7 +26,9 @@ extension LoRAAdapter {
     for change in adapter.changes {
       switch change {
       case .lowRank(let pair): found.formUnion(Self.kinds(pair))
-      case .matrix: found.insert(.replacedMatrices)
+      case .matrix(let tensor, _, let expert, _):
+        found.insert(.replacedMatrices)
+        if expert != nil || Self.isOfExperts(tensor) { found.insert(.experts) }
       case .rows: found.insert(.trainedTokens)
       case .norm: found.insert(.norms)
       case .bias: found.insert(.biases)
@@ -35,15 +37,17 @@ extension LoRAAdapter {
     return Kind.allCases.filter { found.contains($0) }
   }
 
+  /// PEFT names experts by module, GGUF by a number in a stack.
+  private static func isOfExperts(_ tensor: String) -> Bool {
+    tensor.split(separator: ".").contains("experts")
+  }
+
   private static func kinds(_ pair: LowRankPair) -> Set<Kind> {
     var found: Set<Kind> = [.lora]
     if case .rankStabilized = pair.scaling { found = [.rankStabilized] }
     if pair.magnitude != nil { found.insert(.magnitudes) }
     if pair.bias != nil { found.insert(.factorBiases) }
-    // PEFT names experts by module, GGUF by a number in a stack.
-    if pair.part != .matrix || pair.tensor.split(separator: ".").contains("experts") {
-      found.insert(.experts)
-    }
+    if pair.part != .matrix || isOfExperts(pair.tensor) { found.insert(.experts) }
     if pair.tensor == "token_embd.weight" || pair.tensor.hasSuffix("embed_tokens") {
       found.insert(.embedding)
     }

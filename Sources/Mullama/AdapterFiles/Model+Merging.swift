@@ -24,6 +24,10 @@ extension Model {
     public let unties: Bool
     /// Types that tensors have instead of the model's.
     public let newTypes: [String]
+    /// Tokens that the adapters added to the vocabulary.
+    public let addedTokenCount: Int
+    /// Where the chat template comes from that the model lacked; nil: nothing was added.
+    public let templateFile: String?
   }
 
   /// Writes a model file that has adapters in its weights, whatever adapters are applied to the model.
@@ -41,9 +45,10 @@ extension Model {
     progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in },
     temporary: (String) -> Void = { _ in }
   ) throws -> Merge {
+    let template = try addedTemplate(adapters)
     let merge = try ModelMerge(
       decoder, adapters.map { AdapterBinding.Entry($0.adapter.adapter, scale: $0.scale) },
-      types: type.map { .all($0.tensorType) } ?? .keep)
+      types: type.map { .all($0.tensorType) } ?? .keep, template: template?.source)
     let total = merge.byteCount
     var done = 0
     try merge.write(
@@ -54,6 +59,17 @@ extension Model {
       }, temporary: temporary)
     return Merge(
       path: path, byteCount: try GGUFFile.open(path).mappedByteCount, tensorCount: merge.tensorCount,
-      changedCount: merge.changedCount, unties: merge.unties, newTypes: merge.retyped)
+      changedCount: merge.changedCount, unties: merge.unties, newTypes: merge.retyped,
+      addedTokenCount: merge.addedTokenCount, templateFile: template?.file)
+  }
+
+  /// The chat template that a context with the adapters would have from them; nil: it has the model's, or none.
+  private func addedTemplate(_ adapters: [MergeInput]) throws(AdapterError) -> AdapterTemplate? {
+    let candidates = adapters.filter { $0.scale != 0 }.compactMap { input in
+      input.adapter.chatTemplate.map { (name: input.adapter.name, template: $0) }
+    }
+    let selection = try TemplateSelection(.auto, own: format, candidates, by: tokenizer)
+    guard case .adapter(_, let file) = selection.origin else { return nil }
+    return candidates.first { $0.template.file == file }?.template
   }
 }

@@ -47,10 +47,15 @@ final class AdapterUsage: Sendable {
 package final class AdapterLease: Sendable {
   /// nil: the base model.
   package let set: AdapterSet?
+  /// The chat templates of the adapters in it.
+  let templates: [TemplateSelection.Candidate]
   private let uses: [AdapterUsage]
 
-  init(_ set: AdapterSet?, uses: [AdapterUsage] = []) {
+  init(
+    _ set: AdapterSet?, templates: [TemplateSelection.Candidate] = [], uses: [AdapterUsage] = []
+  ) {
     self.set = set
+    self.templates = templates
     self.uses = uses
     for use in uses { use.begin() }
   }

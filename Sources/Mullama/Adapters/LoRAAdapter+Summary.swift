@@ -45,11 +45,6 @@ extension LoRAAdapter {
     model.binder.problems(adapter)
   }
 
-  /// The texts of the tokens that the adapter adds to a model which it fits, ascending by id.
-  public func addedTokens(to model: Model) -> [String] {
-    AdapterBinding(model.decoder).addedTokens(adapter).map(\.text)
-  }
-
   private static func moduleName(_ tensor: String) -> String {
     var parts = tensor.split(separator: ".", omittingEmptySubsequences: false)
     if parts.count > 2, parts[0] == "blk" { parts.removeFirst(2) }

@@ -5,9 +5,11 @@ import LoRA
 /// It belongs to no model until it is applied; one adapter may be applied to several models at different scales.
 public final class LoRAAdapter: Sendable {
   package let adapter: Adapter
+  /// The form of the conversations it was trained with; nil: nothing says.
+  public let chatTemplate: AdapterTemplate?
 
-  /// Loads an adapter: a GGUF file, or a PEFT folder (`adapter_config.json` and `adapter_model.safetensors`) or either of
-  /// its files. Its matrices stay mapped; every value is checked to be finite.
+  /// Loads an adapter: a GGUF file, or a PEFT folder (`adapter_config.json` and `adapter_model.safetensors`), either of
+  /// its files, or a folder in which there is just one of these. Its matrices stay mapped; every value is checked to be finite.
   ///
   /// - Throws: `GGUFError` or `SafeTensorsError` for a damaged file, `AdapterError` for one that is no LoRA adapter or does
   ///   something that is not supported, by name.
@@ -15,10 +17,13 @@ public final class LoRAAdapter: Sendable {
     LoRAAdapter(try Adapter.read(path: path))
   }
 
-  /// Does a path lead to a PEFT adapter (a folder, or one of its two files) rather than to a GGUF file?
+  /// Is a path that of a folder, or of a file as PEFT folders have them, rather than of a GGUF file?
   package static func isPEFT(path: String) -> Bool { Adapter.isPEFT(path: path) }
 
-  package init(_ adapter: Adapter) { self.adapter = adapter }
+  package init(_ adapter: Adapter) {
+    self.adapter = adapter
+    chatTemplate = adapter.template.map(AdapterTemplate.init)
+  }
 
   /// `general.name` of the file, or the file's own name.
   public var name: String { adapter.name }

@@ -78,8 +78,7 @@ extension Model {
   package func tokenizer(with adapters: AdapterSet?) -> Tokenizer {
     guard let adapters, !adapters.addedTokens.isEmpty else { return tokenizer }
     let made = try? sharedTokenizers.object(for: adapters.id) {
-      tokenizer.adding(
-        adapters.addedTokens.map { .init(id: $0.id, text: $0.text, isSpecial: $0.isSpecial) })
+      tokenizer.adding(adapters.addedTokens.map(Tokenizer.Addition.init))
     }
     return made ?? tokenizer
   }
@@ -153,8 +152,9 @@ extension Model {
   /// What a new context runs with: the adapters that are applied now.
   package func leaseAdapters() -> AdapterLease {
     registry.withLock { registry in
-      AdapterLease(
-        registry.bound, uses: registry.entries.filter { ($0.scale ?? 0) != 0 }.map(\.usage))
+      let active = registry.entries.filter { ($0.scale ?? 0) != 0 }
+      return AdapterLease(
+        registry.bound, templates: active.compactMap(\.template), uses: active.map(\.usage))
     }
   }
 
@@ -173,7 +173,8 @@ extension Model {
         (entry: registry.entries[try registry.index(of: $0.name)], scale: $0.scale)
       }
       guard let set = try prepared.set(registry.stack(of: parts)) else { return AdapterLease(nil) }
-      return AdapterLease(set, uses: parts.filter { $0.scale != 0 }.map(\.entry.usage))
+      let active = parts.filter { $0.scale != 0 }.map(\.entry)
+      return AdapterLease(set, templates: active.compactMap(\.template), uses: active.map(\.usage))
     }
   }
 
@@ -191,6 +192,17 @@ extension Model {
         name: entry.name, file: path, expected: entry.origin.contentHash, found: adapter.contentHash)
     }
     return adapter
+  }
+}
+
+extension Tokenizer.Addition {
+  init(_ token: AddedToken) { self.init(id: token.id, text: token.text, isSpecial: token.isSpecial) }
+}
+
+extension AdapterRegistry.Entry {
+  /// The chat template that it brings, if it is in memory.
+  var template: TemplateSelection.Candidate? {
+    adapter?.chatTemplate.map { (name: name, template: $0) }
   }
 }
 

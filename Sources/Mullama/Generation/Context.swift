@@ -13,10 +13,13 @@ public struct ContextOptions: Sendable, Equatable {
   public var length: Int?
   /// Tokens of one pass over the weights in prefill, 1–4096.
   public var batchSize: Int
+  /// Whose chat template prompts are given in.
+  public var template: TemplateChoice
 
-  public init(length: Int? = nil, batchSize: Int = 512) {
+  public init(length: Int? = nil, batchSize: Int = 512, template: TemplateChoice = .auto) {
     self.length = length
     self.batchSize = batchSize
+    self.template = template
   }
 }
 
@@ -33,13 +36,15 @@ public actor Context {
   private let lease: AdapterLease
   /// The model's, with the tokens that the adapters add.
   private let tokenizer: Tokenizer
+  private let template: TemplateSelection
   private let thread = ComputeThread()
 
   public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
   /// A context with the adapters that are applied to the model now.
   ///
-  /// - Throws: `ModelError` if an option is out of range.
+  /// - Throws: `ModelError` if an option is out of range; `AdapterError` if the adapters' chat template is asked for and there
+  ///   is none.
   public init(_ model: Model, options: ContextOptions = ContextOptions()) throws {
     try self.init(model, options: options) { model.leaseAdapters() }
   }
@@ -51,7 +56,10 @@ public actor Context {
   ) throws {
     let entries = adapters.map { AdapterBinding.Entry($0.adapter.adapter, scale: $0.scale) }
     try self.init(model, options: options) {
-      AdapterLease(try model.bind(entries))
+      let templates = adapters.filter { $0.scale != 0 }.compactMap { adapter, _ in
+        adapter.chatTemplate.map { (name: adapter.name, template: $0) }
+      }
+      return AdapterLease(try model.bind(entries), templates: templates)
     }
   }
 
@@ -72,6 +80,8 @@ public actor Context {
     length = try model.contextLength(options)
     self.lease = try lease()
     tokenizer = model.tokenizer(with: self.lease.set)
+    template = try TemplateSelection(
+      options.template, own: model.format, self.lease.templates, by: tokenizer)
     session = Session(
       model.decoder, adapters: self.lease.set, capacity: length, batchSize: options.batchSize)
   }
@@ -118,7 +128,8 @@ public actor Context {
     _ prompt: Prompt, options: GenerationOptions = GenerationOptions(),
     onText: @Sendable (String) -> Void = { _ in }
   ) throws -> Completion {
-    var generation = try Generation(model, tokenizer, session, prompt, options)
+    var generation = try Generation(
+      tokenizer, session, tokens(of: prompt), beginsAnswer: prompt.beginsAnswer, options)
     lease.countGeneration()
     return try generation.run(onText)
   }
@@ -133,8 +144,14 @@ public actor Context {
   ///
   /// - Throws: as `Model.tokens(of:)`.
   public nonisolated func tokens(of prompt: Prompt) throws -> [Int32] {
-    try model.tokens(of: prompt, by: tokenizer)
+    try model.tokens(of: prompt, by: tokenizer, format: template.format)
   }
+
+  /// Whose chat template prompts are given in.
+  public nonisolated var templateOrigin: TemplateOrigin { template.origin }
+
+  /// What a user should know about the chat template; empty: nothing.
+  public nonisolated var templateNotes: [TemplateNote] { template.notes }
 
   /// The text of tokens, also of those that the context's adapters add; invalid UTF-8 becomes U+FFFD.
   public nonisolated func detokenize(_ tokens: [Int32], skipSpecial: Bool = true) -> String {

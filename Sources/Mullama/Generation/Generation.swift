@@ -14,15 +14,19 @@ struct Generation {
   private var tokens: [Int32] = []
   private var text = ""
 
-  /// - Parameter tokenizer: with the tokens that the session's adapters add.
+  /// - Parameters:
+  ///   - tokenizer: with the tokens that the session's adapters add.
+  ///   - prompt: its tokens.
+  ///   - beginsAnswer: what follows stands by itself, rather than going on in the middle of a text.
   init(
-    _ model: Model, _ tokenizer: Tokenizer, _ session: Session, _ prompt: Prompt, _ options: GenerationOptions
+    _ tokenizer: Tokenizer, _ session: Session, _ prompt: [Int32], beginsAnswer: Bool,
+    _ options: GenerationOptions
   ) throws {
     if let count = options.maxTokens, count < 0 { throw ModelError.invalidTokenCount(count) }
     self.tokenizer = tokenizer
     self.session = session
     self.options = options
-    self.prompt = try model.tokens(of: prompt, by: tokenizer)
+    self.prompt = prompt
     guard self.prompt.count <= session.capacity else {
       throw ModelError.contextExceeded(limit: session.capacity, requested: self.prompt.count)
     }
@@ -32,7 +36,7 @@ struct Generation {
     // The last token generated need not be evaluated, so one more than the context holds.
     limit = min(options.maxTokens ?? .max, session.capacity - self.prompt.count + 1)
     sampler = try Sampler(options.sampling, vocabularyCount: session.vocabularySize)
-    detokenizer = StreamingDecoder(tokenizer, continuing: !prompt.beginsAnswer)
+    detokenizer = StreamingDecoder(tokenizer, continuing: !beginsAnswer)
     matcher = StopMatcher(options.stop)
     for token in self.prompt { sampler.accept(token) }
   }

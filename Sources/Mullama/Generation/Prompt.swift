@@ -3,9 +3,9 @@ import Tokenization
 
 /// What a model is asked to continue.
 public enum Prompt: Sendable, Equatable {
-  /// A user's message, in the model's chat template; as it is where the model has none.
+  /// A user's message, in the context's chat template; as it is where there is none.
   case text(String)
-  /// A conversation, in the model's chat template.
+  /// A conversation, in the context's chat template.
   case chat([ChatMessage])
   /// Text exactly as it is. Control tokens in it are recognised.
   case raw(String)
@@ -27,31 +27,21 @@ extension Model {
   /// The token ids of a prompt, those that begin a sequence included, in the model's own vocabulary.
   ///
   /// - Throws: `ModelError.noChatTemplate`, or what the template says is wrong with the messages.
-  public func tokens(of prompt: Prompt) throws -> [Int32] { try tokens(of: prompt, by: tokenizer) }
+  public func tokens(of prompt: Prompt) throws -> [Int32] {
+    try tokens(of: prompt, by: tokenizer, format: format)
+  }
 
-  /// The same in a vocabulary to which adapters have added tokens.
-  package func tokens(of prompt: Prompt, by tokenizer: Tokenizer) throws -> [Int32] {
+  /// The same in a vocabulary to which adapters have added tokens, and in the form of a template; nil: of none.
+  func tokens(of prompt: Prompt, by tokenizer: Tokenizer, format: PromptFormat?) throws -> [Int32] {
     switch prompt {
     case .tokens(let tokens): return tokens
     case .raw(let text): return tokenizer.encode(text, addSpecial: true, parseSpecial: true)
     case .text(let text):
-      return try tokens(
-        of: hasChatTemplate ? .chat([ChatMessage(role: "user", content: text)]) : .raw(text), by: tokenizer)
+      let message = ChatMessage(role: "user", content: text)
+      return try tokens(of: format == nil ? .raw(text) : .chat([message]), by: tokenizer, format: format)
     case .chat(let messages):
-      guard let chatTemplate else { throw ModelError.noChatTemplate(file: path) }
-      let text = try chatTemplate.render(
-        messages: messages, addGenerationPrompt: true, bosToken: tokenizer.bos.map(text(of:)),
-        eosToken: tokenizer.eos.map(text(of:)))
-      return Self.encodeRendered(text, by: tokenizer)
+      guard let format else { throw ModelError.noChatTemplate(file: path) }
+      return try format.tokens(of: messages, by: tokenizer)
     }
-  }
-
-  private func text(of token: Int32) -> String { String(decoding: tokenizer.bytes(of: token), as: UTF8.self) }
-
-  /// A rendered template has its control tokens in it: the beginning of sequence is not to come twice.
-  private static func encodeRendered(_ text: String, by tokenizer: Tokenizer) -> [Int32] {
-    var tokens = tokenizer.encode(text, addSpecial: false, parseSpecial: true)
-    if tokenizer.addsBOS, let bos = tokenizer.bos, tokens.first != bos { tokens.insert(bos, at: 0) }
-    return tokens
   }
 }

@@ -22,7 +22,7 @@ public final class Model: Sendable {
   let decoder: Decoder
   package let tokenizer: Tokenizer
   /// From `tokenizer.chat_template`; nil: the model has none.
-  let chatTemplate: ChatTemplate?
+  let format: PromptFormat?
   /// Fits adapters to the decoder.
   let binder: any AdapterBinder
   let registry = Mutex(AdapterRegistry())
@@ -65,9 +65,9 @@ public final class Model: Sendable {
       throw ModelError.vocabularyMismatch(
         file: file.path, tokens: tokenizer.vocabularyCount, rows: decoder.hyperparameters.vocabularySize)
     }
-    chatTemplate = try file.metadata.string("tokenizer.chat_template").map {
+    format = try file.metadata.string("tokenizer.chat_template").map {
       source throws(ChatTemplateError) in
-      try ChatTemplate(source)
+      PromptFormat(try ChatTemplate(source))
     }
   }
 
@@ -81,7 +81,7 @@ public final class Model: Sendable {
   /// Tokens of context the model was trained with.
   public var trainedContextLength: Int { decoder.hyperparameters.contextLength }
   public var vocabularySize: Int { decoder.hyperparameters.vocabularySize }
-  public var hasChatTemplate: Bool { chatTemplate != nil }
+  public var hasChatTemplate: Bool { format != nil }
   public var threadCount: Int { decoder.compute.pool.threadCount }
   /// `portable`, `x86-64-v3` or `reference`.
   public var kernels: String { decoder.compute.table.name }

@@ -21,7 +21,6 @@ struct Chat {
     _ model: Model, contextOptions: ContextOptions, options: GenerationOptions, system: String?,
     usesPrefix: Bool, showsStats: Bool, loadSeconds: Double
   ) throws {
-    guard model.hasChatTemplate else { throw CommandError.noChat(model: model.path) }
     self.model = model
     manager = LoRAManager(model)
     self.contextOptions = contextOptions
@@ -31,11 +30,16 @@ struct Chat {
     self.showsStats = showsStats
     self.loadSeconds = loadSeconds
     context = try Context(model, options: contextOptions)
+    if context.templateOrigin == .none {
+      Answer.tell(context.templateNotes)
+      throw CommandError.noChat(model: model.path)
+    }
   }
 
   /// Talks until the user leaves.
   mutating func run() async throws {
     say(Wording.printable("\(model.name), adapters: \(Answer.list(model.adapters)). /help lists commands."))
+    Answer.tell(context.templateNotes)
     let running = RunningAnswer()
     Interruption.handle {
       if !running.cancel() { OutputStream.messages.write("\n(Ctrl-D or /exit leaves)\n> ") }
@@ -74,7 +78,9 @@ struct Chat {
           OutputStream.results.write(piece)
         }
       }
-      let answer = Answer(completion: completion, adapters: model.adapters, loadSeconds: loadSeconds)
+      let answer = Answer(
+        completion: completion, adapters: model.adapters, loadSeconds: loadSeconds,
+        template: context.templateOrigin)
       last = answer
       if let notice = answer.notice { say("\n" + notice) }
     } catch is CancellationError {
@@ -111,8 +117,10 @@ struct Chat {
 
   /// A context keeps the adapters it began with, so a change asks for a new one; the conversation goes on in it.
   private mutating func adaptersChanged() throws {
+    let known = context.templateNotes
     context = try Context(model, options: contextOptions)
     say("adapters: \(Answer.list(model.adapters))")
+    Answer.tell(context.templateNotes.filter { !known.contains($0) })
   }
 
   private var adapterTable: String {

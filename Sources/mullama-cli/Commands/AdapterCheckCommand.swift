@@ -24,13 +24,14 @@ struct AdapterCheckCommand: ParsableCommand {
   func run() throws {
     let adapter = try LoRAAdapter.load(self.adapter)
     let model = try ModelArguments.load(base, options: ModelOptions(threads: 1))
-    let problems = adapter.problems(with: model)
-    let added = problems.isEmpty ? adapter.addedTokens(to: model) : []
+    let fit = adapter.fit(to: model)
+    let problems = fit.problems, added = fit.addedTokens
     if json {
       let result: JSONValue = [
         "adapter": .string(adapter.path), "base": .string(model.path), "fits": .bool(problems.isEmpty),
         "targets": .integer(adapter.targets.count),
         "added_tokens": .array(added.map { .string($0) }),
+        "template": .string(fit.template.rawValue),
         "problems": .array(problems.map { .string($0.description) }),
       ]
       OutputStream.results.writeLine(result.text)
@@ -51,6 +52,19 @@ struct AdapterCheckCommand: ParsableCommand {
         OutputStream.results.writeLine("  " + Wording.printable(problem.description))
       }
     }
+    if !json, let line = template(fit.template, adapter) { OutputStream.results.writeLine("  " + line) }
     if !problems.isEmpty { throw ExitCode(1) }
+  }
+
+  private func template(_ fit: LoRAAdapter.Fit.Template, _ adapter: LoRAAdapter) -> String? {
+    guard let template = adapter.chatTemplate else { return nil }
+    let words =
+      switch fit {
+      case .none, .same: "makes the same prompts as the model's"
+      case .onlyHere: "is used for prompts, since the model has none"
+      case .other: "makes other prompts than the model's, which is used unless --template adapter is given"
+      case .unusable: "cannot be used: " + (template.problem.map { "\($0)" } ?? "")
+      }
+    return Wording.printable("its chat template (\(template.file)) \(words)")
   }
 }

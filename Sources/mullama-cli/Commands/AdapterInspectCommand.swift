@@ -18,7 +18,7 @@ struct AdapterInspectCommand: ParsableCommand {
     let adapter = try LoRAAdapter.load(self.adapter)
     let report =
       adapter.architecture == nil
-      ? InspectReport(adapter: adapter) : InspectReport(try FileSummary.read(self.adapter), adapter: adapter)
+      ? InspectReport(adapter: adapter) : InspectReport(try FileSummary.read(adapter.path), adapter: adapter)
     if json {
       OutputStream.results.writeLine(report.json.text)
     } else {

@@ -63,6 +63,13 @@ struct AdapterMergeCommand: ParsableCommand {
       if !done.newTypes.isEmpty {
         OutputStream.results.writeLine("  new types: \(done.newTypes.joined(separator: ", "))")
       }
+      if done.addedTokenCount > 0 {
+        OutputStream.results.writeLine(
+          "  \(Wording.plural(done.addedTokenCount, "token")) added to the vocabulary")
+      }
+      if let file = done.templateFile {
+        OutputStream.results.writeLine(Wording.printable("  the chat template is that of \(file)"))
+      }
       if done.unties {
         OutputStream.results.writeLine(
           "  the output has a matrix of its own; the model shared it with the input")
@@ -73,6 +80,8 @@ struct AdapterMergeCommand: ParsableCommand {
       "file": .string(output), "bytes": .integer(done.byteCount), "tensors": .integer(done.tensorCount),
       "changed": .integer(done.changedCount), "type": .string(type.rawValue),
       "new_types": .array(done.newTypes.map { .string($0) }), "unties": .bool(done.unties),
+      "added_tokens": .integer(done.addedTokenCount),
+      "template": .optional(done.templateFile) { .string($0) },
       "adapters": .array(
         files.choices.map { ["path": .string($0.path), "scale": .number($0.scale)] as JSONValue }),
       "seconds": .seconds(seconds),

@@ -35,7 +35,12 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func report() throws -> InspectReport {
-    if LoRAAdapter.isPEFT(path: file) { return InspectReport(adapter: try LoRAAdapter.load(file)) }
+    if LoRAAdapter.isPEFT(path: file) {
+      let adapter = try LoRAAdapter.load(file)
+      if adapter.architecture == nil { return InspectReport(adapter: adapter) }
+      return InspectReport(
+        try FileSummary.read(adapter.path), adapter: adapter, listsTensors: tensors, listsMetadata: metadata)
+    }
     let summary = try FileSummary.read(file)
     let adapter = summary.kind == "adapter" ? try LoRAAdapter.load(file) : nil
     return InspectReport(summary, adapter: adapter, listsTensors: tensors, listsMetadata: metadata)

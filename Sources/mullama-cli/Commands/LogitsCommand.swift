@@ -37,8 +37,9 @@ struct LogitsCommand: ParsableCommand {
   func run() throws {
     let (model, _) = try self.model.load(adapters)
     let tokens =
-      try self.tokens?.tokens
-      ?? model.tokens(of: .raw(prompt ?? ""), by: model.tokenizer(with: model.boundAdapters))
+      self.tokens?.tokens
+      ?? model.tokenizer(with: model.boundAdapters)
+      .encode(prompt ?? "", addSpecial: true, parseSpecial: true)
     guard !tokens.isEmpty else { throw ModelError.emptyPrompt }
     let evaluator = try LogitsEvaluator(model, capacity: self.model.context ?? tokens.count)
     let first = all ? 0 : tokens.count - 1

@@ -24,6 +24,10 @@ struct RunCommand: AsyncParsableCommand {
   var loraPrefix = false
 
   @Option(
+    help: "Whose chat template: auto (the model's, else the adapters'), model or adapter.")
+  var template: TemplateChoice = .auto
+
+  @Option(
     name: [.customShort("n"), .long], help: "Tokens to generate at most (default: what the context holds).")
   var maxTokens: Int?
 
@@ -53,6 +57,9 @@ struct RunCommand: AsyncParsableCommand {
     }
     if stop.contains("") { throw ValidationError("A --stop text is empty.") }
     if raw, system != nil { throw ValidationError("--system has no place in a --raw prompt.") }
+    if raw, template == .adapter {
+      throw ValidationError("--template has no place in a --raw prompt.")
+    }
   }
 
   func run() async throws {
@@ -62,7 +69,7 @@ struct RunCommand: AsyncParsableCommand {
     }
     let (model, loadSeconds) = try self.model.load(adapters)
     let options = GenerationOptions(maxTokens: maxTokens, sampling: sampling.options, stop: stop)
-    let contextOptions = ContextOptions(length: self.model.context)
+    let contextOptions = ContextOptions(length: self.model.context, template: template)
     if isChat {
       var chat = try Chat(
         model, contextOptions: contextOptions, options: options, system: system, usesPrefix: loraPrefix,
@@ -71,11 +78,14 @@ struct RunCommand: AsyncParsableCommand {
     }
     let prompt = try self.prompt(for: model)
     let context = try Context(model, options: contextOptions)
+    if !raw { Answer.tell(context.templateNotes) }
     let isStreaming = !json && !noStream
     let completion = try await context.complete(prompt, options: options) { piece in
       if isStreaming { OutputStream.results.write(piece) }
     }
-    let answer = Answer(completion: completion, adapters: model.adapters, loadSeconds: loadSeconds)
+    let answer = Answer(
+      completion: completion, adapters: model.adapters, loadSeconds: loadSeconds,
+      template: raw ? .none : context.templateOrigin)
     if json {
       OutputStream.results.writeLine(answer.json.text)
     } else {
@@ -102,3 +112,5 @@ struct RunCommand: AsyncParsableCommand {
     return .chat([ChatMessage(role: "system", content: system), ChatMessage(role: "user", content: text)])
   }
 }
+
+extension TemplateChoice: ExpressibleByArgument {}

@@ -10,7 +10,8 @@ struct TokenizeCommand: ParsableCommand {
       mullama tokenize model.gguf "Hello!" --verbose
 
       The tokens that the model puts before a text are part of the answer, and the text of control tokens \
-      (<|im_end|>) becomes those tokens; --no-special takes the text as letters only.
+      (<|im_end|>) becomes those tokens; --no-special takes the text as letters only. With --lora, also the tokens that \
+      adapters add are known.
       """)
 
   @Argument(help: "Path of a GGUF model.")
@@ -18,6 +19,8 @@ struct TokenizeCommand: ParsableCommand {
 
   @Argument(help: "The text; - reads standard input.")
   var text: String
+
+  @OptionGroup var adapters: AdapterArguments
 
   @Flag(help: "Print a JSON array.")
   var json = false
@@ -35,13 +38,15 @@ struct TokenizeCommand: ParsableCommand {
   func run() throws {
     let model = try ModelArguments.load(self.model, options: ModelOptions(threads: 1))
     let text = self.text == "-" ? try InputText.standardInput() : self.text
-    let tokens = model.tokenize(text, addSpecial: !noSpecial, parseSpecial: !noSpecial)
+    try adapters.apply(to: model)
+    let tokenizer = model.tokenizer(with: model.boundAdapters)
+    let tokens = tokenizer.encode(text, addSpecial: !noSpecial, parseSpecial: !noSpecial)
     if json {
       OutputStream.results.writeLine(JSONValue.array(tokens.map { .integer(Int($0)) }).text)
     } else if verbose {
       var table = Table([("id", .right), ("text", .left)])
       for token in tokens {
-        table.append("\(token)", "\"\(model.detokenize([token], skipSpecial: false))\"")
+        table.append("\(token)", "\"\(tokenizer.decode([token], skipSpecial: false))\"")
       }
       OutputStream.results.write(table.text())
     } else {

@@ -5,6 +5,8 @@ package struct Answer {
   package let completion: Completion
   package let adapters: [AppliedAdapter]
   package let loadSeconds: Double
+  /// Whose chat template the prompt was in.
+  package let template: TemplateOrigin
 
   /// The object that `--json` prints.
   package var json: JSONValue {
@@ -15,6 +17,7 @@ package struct Answer {
       "finish_reason": .string(completion.finishReason.rawValue),
       "seed": .unsigned(completion.seed),
       "adapters": Self.json(adapters),
+      "template": Self.json(template),
       "timings": [
         "load_seconds": .seconds(loadSeconds),
         "prefill_seconds": .seconds(completion.prefillSeconds),
@@ -30,6 +33,26 @@ package struct Answer {
     completion.inactiveAdapter.map {
       Wording.printable(
         "mullama: adapter '\($0)' was not active: its invocation tokens are not in the prompt")
+    }
+  }
+
+  /// Tells of a context's chat template what a user should know.
+  static func tell(_ notes: [TemplateNote]) {
+    for note in notes {
+      if note.isWarning {
+        OutputStream.warn(note.description)
+      } else {
+        OutputStream.messages.writeLine("mullama: " + Wording.printable(note.description))
+      }
+    }
+  }
+
+  /// `"model"`, the file of an adapter's, or null.
+  private static func json(_ template: TemplateOrigin) -> JSONValue {
+    switch template {
+    case .none: .null
+    case .model: "model"
+    case .adapter(_, let file): .string(file)
     }
   }
 

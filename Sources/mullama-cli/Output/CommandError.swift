@@ -34,7 +34,8 @@ extension CommandError: CustomStringConvertible {
       "\(file): would replace the model that it is made from; give --output another name"
     case .noInput: "the prompt is empty: give one as an argument or on standard input"
     case .noChat(let model):
-      "\(model): the model has no chat template to chat with; give a PROMPT, which it continues"
+      "\(model): there is no chat template to chat with, neither of the model nor of an adapter; "
+        + "give a PROMPT, which it continues"
     }
   }
 }

@@ -90,6 +90,10 @@ struct InspectReport {
       facts.append(
         "tokens", "\(adapter.listedTokenCount) listed beside the vocabulary, those of the base too")
     }
+    if let template = adapter.chatTemplate {
+      facts.append(
+        "chat template", template.file + (template.problem.map { ", cannot be used: \($0)" } ?? ""))
+    }
     facts.append("content hash", adapter.contentHash)
   }
 
@@ -160,6 +164,9 @@ extension InspectReport {
         "invocation_tokens",
         .optional(adapter.invocationTokens) { .array($0.map { .integer(Int($0)) }) })
       add("listed_tokens", .integer(adapter.listedTokenCount))
+      add("chat_template", .optional(adapter.chatTemplate) { .string($0.file) })
+      add(
+        "chat_template_problem", .optional(adapter.chatTemplate?.problem) { .string("\($0)") })
       add("content_hash", .string(adapter.contentHash))
       add("modules", .array(adapter.modules.map(Self.json)))
     } else if let summary {

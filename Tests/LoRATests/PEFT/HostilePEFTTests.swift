@@ -390,8 +390,8 @@ import Transformer
   @Test func modulesThatTheModelLacks() throws {
     for module in [
       "model.layers.3.self_attn.q_proj", "model.layers.00.self_attn.q_proj",
-      "model.layers.0.self_attn.qkv_proj",
-      "model.layers.0.mlp.gate_up_proj", "transformer.h.0.attn.c_attn", "model.layers.0.self_attn.q_norm",
+      "model.layers.3.self_attn.qkv_proj",
+      "transformer.h.0.attn.c_attn", "model.layers.0.self_attn.q_norm",
       "score",
     ] {
       let error = try Self.bindError { $0.addPair(module, inputs: 64, outputs: 64) }
@@ -405,6 +405,43 @@ import Transformer
       case .unknownTarget(_, expert) = try Self.bindError({ $0.addPair(expert, inputs: 64, outputs: 128) })
     else {
       Issue.record("the model has no experts")
+      return
+    }
+  }
+
+  /// Projections that the model has fused, or apart.
+  @Test func fusedAndSeparateProjections() throws {
+    let attention = ["q_proj", "k_proj", "v_proj"], gates = ["gate_proj", "up_proj"]
+    for (model, parts, name, fused) in [
+      (TinyModel.phi3, attention, "self_attn", "qkv_proj"), (.phi3, gates, "mlp", "gate_up_proj"),
+      (.llama, attention, "self_attn", "qkv_proj"), (.llama, gates, "mlp", "gate_up_proj"),
+    ] {
+      let run = try DecoderRun(model, .reference)
+      let isFused = model.name == TinyModel.phi3.name
+      for part in isFused ? parts : [fused] {
+        var draft = PEFTDraft()
+        let module = "model.layers.1.\(name).\(part)"
+        draft.addPair(module, inputs: 64, outputs: 64)
+        guard
+          case .otherProjections(_, module, let instead)? =
+            AdapterBinding.problems(try draft.adapter(), run.decoder).first
+        else {
+          Issue.record("\(module) of \(model) was taken")
+          continue
+        }
+        #expect(instead == (isFused ? [fused] : parts))
+      }
+    }
+    // A GGUF adapter has the file's names.
+    let run = try DecoderRun(.phi3, .reference)
+    var draft = run.adapter { _ in 2 }
+    draft.tensors = []
+    HostileAdapterTests.pair(&draft, "blk.0.attn_v.weight", a: [64, 2], b: [2, 64])
+    guard
+      case .otherProjections(_, "blk.0.attn_v.weight", ["attn_qkv"])? =
+        AdapterBinding.problems(try draft.adapter(), run.decoder).first
+    else {
+      Issue.record("attn_v was taken")
       return
     }
   }
