@@ -49,8 +49,43 @@ public func matVec(
   }
 }
 
-/// Bytes of scratch memory that `matVec`, `matMulTile` and `addLowRank` need for rows of `columns` weights.
-public func scratchBytes(columns: Int) -> Int { max(Panel.scratchBytes, columns / 4 + 64) }
+/// Does one token alone read 8-bit activations, in `matVecOctets`?
+public func readsOctets(type: UInt32) -> Bool {
+  switch type {
+  case 12, 13, 14: true
+  default: false
+  }
+}
+
+/// `y[row] = w[row] · x` for one token as `quantizeOctets` writes it.
+public func matVecOctets(
+  type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int,
+  codes: UnsafePointer<Int8>,
+  scales: UnsafePointer<Float>, sums32: UnsafePointer<Float>, sums16: UnsafePointer<Float>,
+  integerSums: UnsafePointer<Int16>, integerSumScales: UnsafePointer<Float>,
+  into y: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer
+) {
+  let x = OctetActivations(
+    codes: codes, scales: scales, sums32: sums32, sums16: sums16, integerSums: integerSums,
+    integerSumScales: integerSumScales)
+  @inline(__always) func bytes<F: ByteScaleFormat>(_ format: F.Type) {
+    matVecOctets(format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, scratch: scratch)
+  }
+  @inline(__always) func sixBits<F: SixBitFormat>(_ format: F.Type) {
+    matVecOctets(format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, scratch: scratch)
+  }
+  switch type {
+  case 12: sixBits(Q4_K.self)
+  case 13: sixBits(Q5_K.self)
+  case 14: bytes(Q6_K.self)
+  default: preconditionFailure("no kernel for tensor type \(type)")
+  }
+}
+
+/// Bytes of scratch memory that `matVec`, `matVecOctets`, `matMulTile` and `addLowRank` need for rows of `columns` weights.
+public func scratchBytes(columns: Int) -> Int {
+  max(Panel.scratchBytes, columns / 4 + 64, columns / 256 * 288 + 256)
+}
 
 /// `y[token × stride + row] = w[row] · x[token]` for up to 16 rows.
 public func matMulTile(

@@ -15,8 +15,9 @@ struct Activations16 {
 ///
 /// Bound: 128 × 32767 × 4 < 2³¹.
 @inline(__always)
-private func dot32(_ even: I256, _ odd: I256, _ x: UnsafePointer<Int16>) -> I256 {
-  _mm256_add_epi32(_mm256_madd_epi16(even, load256(x)), _mm256_madd_epi16(odd, load256(x, 32)))
+private func dot32<F: CodeFormat>(_ format: F.Type, _ codes: I256, _ x: UnsafePointer<Int16>) -> I256 {
+  let even = _mm256_madd_epi16(evenCodes(codes, signed: F.signedCodes), load256(x))
+  return _mm256_add_epi32(even, _mm256_madd_epi16(oddCodes(codes, signed: F.signedCodes), load256(x, 32)))
 }
 
 /// Float sums of one row, in two chains so that neither waits for the other.
@@ -99,10 +100,10 @@ private func multiplyRow<F: CodeFormat>(
     if F.bytesPerBlock > 192 { mullama_prefetch_far(b + prefetchDistance + 192) }
     let q = x.codes + F.weightsPerBlock * block
     let scales = factors + block * perBlock * (F.groupsOf16 ? 2 : 1)
-    F.forEachSubBlock(b) { index, even, odd in
+    F.forEachSubBlock(b) { index, codes in
       let scale =
         F.groupsOf16 ? splatHalves(scales[2 * index], scales[2 * index + 1]) : splat(scales[index])
-      sums.add(perBlock == 1 ? parity : index, toFloat(dot32(even, odd, q + 32 * index)), scale)
+      sums.add(perBlock == 1 ? parity : index, toFloat(dot32(format, codes, q + 32 * index)), scale)
     }
   }
   var block = 0

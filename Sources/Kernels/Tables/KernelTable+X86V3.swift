@@ -46,7 +46,8 @@
     @Sendable static func formsV3(_ type: TensorType, _ width: BatchWidth) -> ActivationForms {
       let number = type.rawValue
       if !supports(type: number) || readsFloats(type: number) { return [] }
-      return width == .one || prefillReads16(type: number) ? .int16 : .int8
+      if width == .one { return readsOctets(type: number) ? .int8Octets : .int16 }
+      return prefillReads16(type: number) ? .int16 : .int8
     }
 
     @Sendable static func multiplyV3(
@@ -59,6 +60,15 @@
         return
       }
       let q16 = UnsafePointer(x.int16.codes.assumingMemoryBound(to: Int16.self))
+      if x.width == .one, readsOctets(type: number) {
+        let octets = x.int8Octets
+        matVecOctets(
+          type: number, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, columns: w.columns,
+          codes: octets.codes, scales: octets.scales, sums32: octets.sums32, sums16: octets.sums16,
+          integerSums: octets.integerSums, integerSumScales: octets.integerSumScales, into: y,
+          scratch: scratch)
+        return
+      }
       if x.width == .one {
         matVec(
           type: number, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, columns: w.columns,
@@ -86,6 +96,12 @@
       let blocks = x.columns / 32
       for token in 0..<tokens {
         let floats = x.floats + token * x.columns
+        if forms.contains(.int8Octets) {
+          let octets = x.int8Octets.advanced(tokens: token, columns: x.columns)
+          quantizeOctets(
+            floats, count: x.columns, into: octets.codes, scales: octets.scales, sums32: octets.sums32,
+            sums16: octets.sums16, integerSums: octets.integerSums, integerSumScales: octets.integerSumScales)
+        }
         if forms.contains(.int8) {
           quantize8(
             floats, count: x.columns, into: x.int8.codes + token * x.columns,
