@@ -52,7 +52,7 @@ public func matVec(
 /// Does one token alone read 8-bit activations, in `matVecOctets`?
 public func readsOctets(type: UInt32) -> Bool {
   switch type {
-  case 12, 13, 14: true
+  case 10, 11, 12, 13, 14: true
   default: false
   }
 }
@@ -75,6 +75,8 @@ public func matVecOctets(
     matVecOctets(format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, scratch: scratch)
   }
   switch type {
+  case 10: bytes(Q2_K.self)
+  case 11: bytes(Q3_K.self)
   case 12: sixBits(Q4_K.self)
   case 13: sixBits(Q5_K.self)
   case 14: bytes(Q6_K.self)

@@ -62,6 +62,6 @@ func matVecOctets<F: ByteScaleFormat>(
       other = fma(product(3), x.pairScales(3) * unit, other)
       offset = F.addOffsets(b, scales, x, unit, offset)
     }
-    y[row] = horizontalSum((total + other) * 0x1p-8 - offset * 32)
+    y[row] = horizontalSum((total + other) * 0x1p-8 - offset * F.offsetFactor)
   }
 }

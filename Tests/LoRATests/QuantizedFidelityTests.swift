@@ -23,8 +23,8 @@ import Transformer
     }
   }
 
-  /// The rms error over all positions of each case.
-  private func errors(_ name: String, _ table: KernelTable) throws -> [(
+  /// The rms error over all positions of each case, `batch` tokens at a time (nil: all at once).
+  private func errors(_ name: String, _ table: KernelTable, batch: Int? = nil) throws -> [(
     id: String, rms: Double, maxAbs: Double
   )] {
     let manifest = try QuantizationManifest.load()
@@ -33,7 +33,7 @@ import Transformer
     let adapter = try LoRA.Adapter.read(GGUFFile.open(manifest.adapterPath))
     return try variant.cases.map { item in
       let set = try run.bind(item.adapters.map { (adapter, $0.scale) })
-      let rows = try run.logits(manifest.tokens(of: item), set)
+      let rows = try run.logits(manifest.tokens(of: item), set, batch: batch)
       let expected = try manifest.logits(of: item)
       let found = item.positions.flatMap { rows[$0] }
       return (
@@ -60,6 +60,31 @@ import Transformer
     let theirs = try Self.overall(found.map { try #require(peer[$0.id]).rms })
     print("\(name): rms logit error \(ours), llama.cpp \(theirs), ratio \(ours / theirs)")
     #expect(ours < Self.peerRatio * theirs)
+  }
+
+  /// The kernels for single tokens, which decoding runs, of every instruction set that this processor has.
+  private static let fastTables: [KernelTable] = {
+    #if arch(x86_64)
+      (Processor.hasX86V3 ? [.x86V3] : []) + (Processor.hasX86V4 ? [.x86V4] : [])
+    #else
+      []
+    #endif
+  }()
+
+  /// Single tokens are rounded less than batches: half of llama.cpp's error, with some room.
+  static let singleTokenRatio = 0.6
+
+  @Test(arguments: names) func tokenByTokenIsCloser(_ name: String) throws {
+    let peer = try #require(try QuantizationManifest.peerErrors()[name])
+    for table in Self.fastTables {
+      let found = try errors(name, table, batch: 1)
+      let ours = Self.overall(found.map(\.rms))
+      let theirs = try Self.overall(found.map { try #require(peer[$0.id]).rms })
+      print(
+        "\(name), single tokens, \(table.name): rms logit error \(ours), llama.cpp \(theirs), ratio \(ours / theirs)"
+      )
+      #expect(ours < Self.singleTokenRatio * theirs, "\(table.name)")
+    }
   }
 
   /// The root mean square of several.
