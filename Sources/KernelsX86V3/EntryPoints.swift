@@ -15,7 +15,7 @@ public func readsFloats(type: UInt32) -> Bool { type == 0 || type == 1 || type =
 /// Formats whose prefill reads 16-bit activations (the rest: 8-bit).
 public func prefillReads16(type: UInt32) -> Bool { type == 8 || type == 20 || type == 23 }
 
-/// `y[row] = w[row] · x` for one token.
+/// `y[row] = w[row] · x` for one token as `quantize16` writes it, or as floats.
 public func matVec(
   type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int,
   floats: UnsafePointer<Float>,
@@ -38,11 +38,6 @@ public func matVec(
   case 6: packed(Q5_0.self)
   case 7: packed(Q5_1.self)
   case 8: packed(Q8_0.self)
-  case 10: packed(Q2_K.self)
-  case 11: packed(Q3_K.self)
-  case 12: packed(Q4_K.self)
-  case 13: packed(Q5_K.self)
-  case 14: packed(Q6_K.self)
   case 20: packed(IQ4_NL.self)
   case 23: packed(IQ4_XS.self)
   default: preconditionFailure("no kernel for tensor type \(type)")
@@ -61,12 +56,12 @@ public func readsOctets(type: UInt32) -> Bool {
 public func matVecOctets(
   type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int,
   codes: UnsafePointer<Int8>,
-  scales: UnsafePointer<Float>, sums32: UnsafePointer<Float>, sums16: UnsafePointer<Float>,
+  scales: UnsafePointer<Float>, sums16: UnsafePointer<Float>,
   integerSums: UnsafePointer<Int16>, integerSumScales: UnsafePointer<Float>,
   into y: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer
 ) {
   let x = OctetActivations(
-    codes: codes, scales: scales, sums32: sums32, sums16: sums16, integerSums: integerSums,
+    codes: codes, scales: scales, sums16: sums16, integerSums: integerSums,
     integerSumScales: integerSumScales)
   @inline(__always) func bytes<F: ByteScaleFormat>(_ format: F.Type) {
     matVecOctets(format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, scratch: scratch)

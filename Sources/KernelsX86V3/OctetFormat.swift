@@ -2,20 +2,18 @@ import _Builtin_intrinsics.intel
 
 // Decode with 8-bit activations: what formats say about their scales.
 
-/// One token's activations as `quantizeOctets` writes them, beginning at some block of weights.
+/// One token's activations as `quantizeOctets` writes them, beginning at some block of 256.
 struct OctetActivations {
   let codes: UnsafeRawPointer
   let scales: UnsafePointer<Float>
-  let sums32: UnsafePointer<Float>
   let sums16: UnsafePointer<Float>
   let integerSums: UnsafePointer<Int16>
   let integerSumScales: UnsafePointer<Float>
 
   @inline(__always) func advanced(columns: Int) -> OctetActivations {
     OctetActivations(
-      codes: codes + columns, scales: scales + columns / 8, sums32: sums32 + columns / 32,
-      sums16: sums16 + columns / 16, integerSums: integerSums + columns / 32,
-      integerSumScales: integerSumScales + columns / 256)
+      codes: codes + columns, scales: scales + columns / 8, sums16: sums16 + columns / 16,
+      integerSums: integerSums + columns / 32, integerSumScales: integerSumScales + columns / 256)
   }
 
   /// The 32 codes of sub-block `index`.

@@ -14,6 +14,8 @@ private let prefetchDistance = 8192
 }
 
 /// Σ scale × code × x over two sub-blocks, in eight lanes of eight columns each.
+///
+/// Bounds: 63 × 127 × 2 < 2¹⁵; times a scale of 128 × 256 and four of them less than 2³¹.
 @inline(__always)
 func pairProducts<F: CodeFormat>(
   _ format: F.Type, _ b: UnsafeRawPointer, _ index: Int, _ x: OctetActivations, _ scales: (I256, I256)
@@ -34,6 +36,10 @@ private func storeScaleMasks(_ p: UnsafeMutableRawPointer) {
 }
 
 /// `rows` rows of packed weights times one token: `y[row] = w[row] · x`. Scratch: 256 bytes.
+///
+/// Masks are read from scratch memory, because the compiler would keep constants in registers that it does not have. Four
+/// sums a block go straight into two chains: when one block's sums waited for each other and for the unit, the processor
+/// ran out of room for the next block's instructions.
 @inline(never)
 func matVecOctets<F: ByteScaleFormat>(
   _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int,

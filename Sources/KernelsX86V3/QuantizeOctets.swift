@@ -13,13 +13,6 @@ private struct Columns32 {
     v3 = loadFloats(x, 24)
   }
 
-  @inline(__always) init() {
-    v0 = splat(0)
-    v1 = splat(0)
-    v2 = splat(0)
-    v3 = splat(0)
-  }
-
   /// `x × inverse`, rounded, as bytes in order. `inverses`: those of quads 0, 2, 4, 6, 1, 3, 5, 7.
   @inline(__always) func codes(_ inverses: F256) -> I256 {
     @inline(__always) func rounded(_ v: F256, _ index: Int32) -> I256 {
@@ -56,49 +49,42 @@ private struct Columns32 {
 /// Below this a scale's inverse would not be finite: such columns become zero.
 private let smallestReach: Float = 1e-36
 
-/// Quantizes `count` floats (a multiple of 32) to 8 bits, in order: `x ≈ scale × q`.
+/// Quantizes `count` floats (a multiple of 256) to 8 bits, in order: `x ≈ scale × q`.
 ///
 /// Scale `8 × i + j` belongs to columns `4 × j ..< 4 × j + 4` of the 32 columns from `64 × i` on, and to the same of the
 /// next 32: after a kernel has multiplied bytes and added fours of them, those are what a 32-bit lane holds of two blocks
-/// of weights. `sums32` and `sums16` receive Σ scale × q over each 32 and each 16 columns; where `count` is a multiple of
-/// 256, `integerSums` and `integerSumScales` those over 32 as integers with one scale for eight. `q` has room for a
-/// multiple of 64.
+/// of weights. `sums16` receives Σ scale × q over each 16 columns, `integerSums` those over each 32 as integers, with one
+/// of `integerSumScales` for 256 columns.
 public func quantizeOctets(
   _ x: UnsafePointer<Float>, count: Int, into q: UnsafeMutablePointer<Int8>,
-  scales: UnsafeMutablePointer<Float>,
-  sums32: UnsafeMutablePointer<Float>, sums16: UnsafeMutablePointer<Float>,
+  scales: UnsafeMutablePointer<Float>, sums16: UnsafeMutablePointer<Float>,
   integerSums: UnsafeMutablePointer<Int16>, integerSumScales: UnsafeMutablePointer<Float>
 ) {
-  for pair in 0..<(count + 63) / 64 {
-    let isWhole = 64 * pair + 32 < count
-    let a = Columns32(x + 64 * pair), b = isWhole ? Columns32(x + 64 * pair + 32) : Columns32()
-    let reach = largestOfQuads(
-      _mm256_max_ps(absolute(a.v0), absolute(b.v0)), _mm256_max_ps(absolute(a.v1), absolute(b.v1)),
-      _mm256_max_ps(absolute(a.v2), absolute(b.v2)), _mm256_max_ps(absolute(a.v3), absolute(b.v3)))
-    let isTiny = reach .< smallestReach
-    let inverses = (127 / reach).replacing(with: 0, where: isTiny)
-    let scale = floats(interleavedHalves(bits((reach / 127).replacing(with: 0, where: isTiny))))
-    store(scale, scales, 8 * pair)
-    let first = a.codes(inverses), second = b.codes(inverses)
-    let target = UnsafeMutableRawPointer(q + 64 * pair)
-    target.storeBytes(of: first, as: I256.self)
-    target.storeBytes(of: second, toByteOffset: 32, as: I256.self)
-    let eights = _mm256_hadd_ps(sumsOfQuads(first) * scale, sumsOfQuads(second) * scale)
-    let sixteens = _mm256_hadd_ps(eights, eights)
-    sums16[4 * pair] = sixteens[0]
-    sums16[4 * pair + 1] = sixteens[4]
-    sums32[2 * pair] = sixteens[0] + sixteens[4]
-    if !isWhole { break }
-    sums16[4 * pair + 2] = sixteens[1]
-    sums16[4 * pair + 3] = sixteens[5]
-    sums32[2 * pair + 1] = sixteens[1] + sixteens[5]
-  }
-  guard count % 256 == 0 else { return }
   for block in 0..<count / 256 {
-    let sums = loadFloats(sums32, 8 * block)
-    let reach = absolute(sums).max()
+    var sums32 = splat(0)
+    for pair in 4 * block..<4 * block + 4 {
+      let a = Columns32(x + 64 * pair), b = Columns32(x + 64 * pair + 32)
+      let reach = largestOfQuads(
+        _mm256_max_ps(absolute(a.v0), absolute(b.v0)), _mm256_max_ps(absolute(a.v1), absolute(b.v1)),
+        _mm256_max_ps(absolute(a.v2), absolute(b.v2)), _mm256_max_ps(absolute(a.v3), absolute(b.v3)))
+      let isTiny = reach .< smallestReach
+      let inverses = (127 / reach).replacing(with: 0, where: isTiny)
+      let scale = floats(interleavedHalves(bits((reach / 127).replacing(with: 0, where: isTiny))))
+      store(scale, scales, 8 * pair)
+      let first = a.codes(inverses), second = b.codes(inverses)
+      let target = UnsafeMutableRawPointer(q + 64 * pair)
+      target.storeBytes(of: first, as: I256.self)
+      target.storeBytes(of: second, toByteOffset: 32, as: I256.self)
+      let eights = _mm256_hadd_ps(sumsOfQuads(first) * scale, sumsOfQuads(second) * scale)
+      let sixteens = _mm256_hadd_ps(eights, eights)
+      let four = SIMD4(sixteens[0], sixteens[4], sixteens[1], sixteens[5])
+      UnsafeMutableRawPointer(sums16 + 4 * pair).storeBytes(of: four, as: SIMD4<Float>.self)
+      sums32[2 * (pair & 3)] = four.x + four.y
+      sums32[2 * (pair & 3) + 1] = four.z + four.w
+    }
+    let reach = absolute(sums32).max()
     integerSumScales[block] = reach < smallestReach ? 0 : reach / 32767
-    let integers = _mm256_cvtps_epi32(sums * (reach < smallestReach ? 0 : 32767 / reach))
+    let integers = _mm256_cvtps_epi32(sums32 * (reach < smallestReach ? 0 : 32767 / reach))
     let packed = _mm_packs_epi32(integers.lowHalf, integers.highHalf)
     UnsafeMutableRawPointer(integerSums + 8 * block).storeBytes(of: packed, as: I128.self)
   }

@@ -64,7 +64,7 @@
         let octets = x.int8Octets
         matVecOctets(
           type: number, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, columns: w.columns,
-          codes: octets.codes, scales: octets.scales, sums32: octets.sums32, sums16: octets.sums16,
+          codes: octets.codes, scales: octets.scales, sums16: octets.sums16,
           integerSums: octets.integerSums, integerSumScales: octets.integerSumScales, into: y,
           scratch: scratch)
         return
@@ -99,7 +99,7 @@
         if forms.contains(.int8Octets) {
           let octets = x.int8Octets.advanced(tokens: token, columns: x.columns)
           quantizeOctets(
-            floats, count: x.columns, into: octets.codes, scales: octets.scales, sums32: octets.sums32,
+            floats, count: x.columns, into: octets.codes, scales: octets.scales,
             sums16: octets.sums16, integerSums: octets.integerSums, integerSumScales: octets.integerSumScales)
         }
         if forms.contains(.int8) {
