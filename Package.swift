@@ -55,7 +55,8 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["GGUF"], path: "Tests/TestSupport"),
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "TestSupport"]),
     .testTarget(name: "SafeTensorsTests", dependencies: ["GGUF", "SafeTensors", "TestSupport"]),
-    .testTarget(name: "KernelsTests", dependencies: ["GGUF", "Kernels", "TestSupport"]),
+    .testTarget(
+      name: "KernelsTests", dependencies: ["GGUF", "Kernels", "TestSupport"] + instructionSetDependencies),
     .testTarget(name: "TokenizationTests", dependencies: ["GGUF", "Tokenization", "TestSupport"]),
     .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "TestSupport"]),
     .testTarget(name: "TransformerTests", dependencies: ["GGUF", "Kernels", "Transformer", "TestSupport"]),

@@ -17,6 +17,10 @@ static inline void mullama_prefetch(const void *address) { __builtin_prefetch(ad
 // The same, no nearer than the second-level cache.
 static inline void mullama_prefetch_far(const void *address) { __builtin_prefetch(address, 0, 2); }
 
+// Loads and stores before it stay before it, and stored values are not kept in registers: the compiler would otherwise move
+// loads so far ahead that it runs out of registers.
+static inline __attribute__((__always_inline__)) void mullama_in_order(void) { __asm__ volatile("" : : : "memory"); }
+
 #if defined(__AVX512F__)
 // Moves of 512 bits that the compiler's own headers have as macros, which Swift cannot import.
 typedef long long mullama_half __attribute__((__vector_size__(32)));

@@ -20,9 +20,9 @@ protocol CodeFormat {
 
   /// The 32 codes of sub-block `index`, one byte each, in order. What prefill unpacks panels from.
   static func codes(_ block: UnsafeRawPointer, _ index: Int) -> I256
-  /// Calls `body` with every sub-block of a block of 256 in order: its index, and its even- and odd-numbered codes as
-  /// 16-bit lanes. Straight-line code in which sub-blocks share loads: what decoding reads.
-  static func forEachSubBlock(_ block: UnsafeRawPointer, _ body: (Int, I256, I256) -> Void)
+  /// Calls `body` with every sub-block of a block in order: its index and its codes, one byte each, in order.
+  /// Straight-line code in which sub-blocks share loads: what decoding reads.
+  static func forEachSubBlock(_ block: UnsafeRawPointer, _ body: (Int, I256) -> Void)
   /// The scales of eight blocks of 32.
   static func scalesOfEight(_ blocks: UnsafeRawPointer) -> F256
   static func offsetsOfEight(_ blocks: UnsafeRawPointer) -> F256
@@ -55,12 +55,8 @@ extension CodeFormat {
     hasOffset ? offsetsOfEight(b) : scalesOfEight(b) * Float(-codeBias)
   }
 
-  @inline(__always) static func forEachSubBlock(_ block: UnsafeRawPointer, _ body: (Int, I256, I256) -> Void)
-  {
-    @inline(__always) func step(_ index: Int) {
-      let c = codes(block, index)
-      body(index, evenCodes(c, signed: signedCodes), oddCodes(c, signed: signedCodes))
-    }
+  @inline(__always) static func forEachSubBlock(_ block: UnsafeRawPointer, _ body: (Int, I256) -> Void) {
+    @inline(__always) func step(_ index: Int) { body(index, codes(block, index)) }
     step(0)
     if subBlocksPerBlock == 1 { return }
     step(1)

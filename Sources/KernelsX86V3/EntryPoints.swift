@@ -15,7 +15,7 @@ public func readsFloats(type: UInt32) -> Bool { type == 0 || type == 1 || type =
 /// Formats whose prefill reads 16-bit activations (the rest: 8-bit).
 public func prefillReads16(type: UInt32) -> Bool { type == 8 || type == 20 || type == 23 }
 
-/// `y[row] = w[row] · x` for one token.
+/// `y[row] = w[row] · x` for one token as `quantize16` writes it, or as floats.
 public func matVec(
   type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int,
   floats: UnsafePointer<Float>,
@@ -38,19 +38,51 @@ public func matVec(
   case 6: packed(Q5_0.self)
   case 7: packed(Q5_1.self)
   case 8: packed(Q8_0.self)
-  case 10: packed(Q2_K.self)
-  case 11: packed(Q3_K.self)
-  case 12: packed(Q4_K.self)
-  case 13: packed(Q5_K.self)
-  case 14: packed(Q6_K.self)
   case 20: packed(IQ4_NL.self)
   case 23: packed(IQ4_XS.self)
   default: preconditionFailure("no kernel for tensor type \(type)")
   }
 }
 
-/// Bytes of scratch memory that `matVec`, `matMulPass`, `matMulFloats` and `addLowRank` need for rows of `columns` weights.
-public func scratchBytes(columns: Int) -> Int { max(Panel.scratchBytes, columns / 4 + 64) }
+/// Does one token alone read 8-bit activations, in `matVecOctets`?
+public func readsOctets(type: UInt32) -> Bool {
+  switch type {
+  case 10, 11, 12, 13, 14: true
+  default: false
+  }
+}
+
+/// `y[row] = w[row] · x` for one token as `quantizeOctets` writes it.
+public func matVecOctets(
+  type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int,
+  codes: UnsafePointer<Int8>,
+  scales: UnsafePointer<Float>, sums16: UnsafePointer<Float>,
+  integerSums: UnsafePointer<Int16>, integerSumScales: UnsafePointer<Float>,
+  into y: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer
+) {
+  let x = OctetActivations(
+    codes: codes, scales: scales, sums16: sums16, integerSums: integerSums,
+    integerSumScales: integerSumScales)
+  @inline(__always) func bytes<F: ByteScaleFormat>(_ format: F.Type) {
+    matVecOctets(format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, scratch: scratch)
+  }
+  @inline(__always) func sixBits<F: SixBitFormat>(_ format: F.Type) {
+    matVecOctets(format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, scratch: scratch)
+  }
+  switch type {
+  case 10: bytes(Q2_K.self)
+  case 11: bytes(Q3_K.self)
+  case 12: sixBits(Q4_K.self)
+  case 13: sixBits(Q5_K.self)
+  case 14: bytes(Q6_K.self)
+  default: preconditionFailure("no kernel for tensor type \(type)")
+  }
+}
+
+/// Bytes of scratch memory that `matVec`, `matVecOctets`, `matMulPass`, `matMulFloats` and `addLowRank` need for rows of `columns` weights.
+public func scratchBytes(columns: Int) -> Int {
+  max(Panel.scratchBytes, columns / 4 + 64, columns / 256 * 288 + 256)
+}
 
 /// Passes that `matMulPass` needs for all columns.
 public func passes(columns: Int) -> Int { (columns / 32 + Panel.subBlocks - 1) / Panel.subBlocks }

@@ -1,7 +1,7 @@
 import CProcessor
 import _Builtin_intrinsics.intel
 
-// Decode: one token's activations against rows of packed weights, read once, straight from the mapped file.
+// Decode with 16-bit activations: one token against rows of packed weights, read once, straight from the mapped file.
 
 /// One token's activations as `quantize16` writes them.
 struct Activations16 {
@@ -15,8 +15,9 @@ struct Activations16 {
 ///
 /// Bound: 128 × 32767 × 4 < 2³¹.
 @inline(__always)
-private func dot32(_ even: I256, _ odd: I256, _ x: UnsafePointer<Int16>) -> I256 {
-  _mm256_add_epi32(_mm256_madd_epi16(even, load256(x)), _mm256_madd_epi16(odd, load256(x, 32)))
+private func dot32<F: CodeFormat>(_ format: F.Type, _ codes: I256, _ x: UnsafePointer<Int16>) -> I256 {
+  let even = _mm256_madd_epi16(evenCodes(codes, signed: F.signedCodes), load256(x))
+  return _mm256_add_epi32(even, _mm256_madd_epi16(oddCodes(codes, signed: F.signedCodes), load256(x, 32)))
 }
 
 /// Float sums of one row, in two chains so that neither waits for the other.
@@ -29,7 +30,7 @@ private struct RowSums {
   }
 }
 
-/// First pass over a row: `factors` receives weight scale × activation scale of every group; returns Σ offset × sum of x.
+/// First pass over a row: `factors` receives weight scale × activation scale of every 32 weights; returns Σ offset × sum of x.
 ///
 /// A pass of its own, so that the second one broadcasts scales from memory, which costs no arithmetic, instead of taking
 /// vectors apart.
@@ -42,23 +43,10 @@ private func scaleRow<F: CodeFormat>(
   if F.weightsPerBlock == 256 {
     for block in 0..<blocks {
       let b = row + block * F.bytesPerBlock
-      let xScales = loadFloats(x.scales, 8 * block)
-      if F.groupsOf16 {
-        if F.needsOffsets(.unsigned8) {
-          offset = fma(F.groupOffsets(b), loadFloats(x.sums16, 16 * block), offset)
-          offset = fma(F.upperGroupOffsets(b), loadFloats(x.sums16, 16 * block + 8), offset)
-        }
-        // Each sub-block's activation scale twice: its two groups of 16 have scales of their own.
-        let low = _mm256_unpacklo_ps(xScales, xScales), high = _mm256_unpackhi_ps(xScales, xScales)
-        store(F.scales(b) * F256(lowHalf: low.lowHalf, highHalf: high.lowHalf), factors, 16 * block)
-        store(
-          F.upperScales(b) * F256(lowHalf: low.highHalf, highHalf: high.highHalf), factors, 16 * block + 8)
-      } else {
-        if F.needsOffsets(.unsigned8) {
-          offset = fma(F.groupOffsets(b), loadFloats(x.sums32, 8 * block), offset)
-        }
-        store(F.scales(b) * xScales, factors, 8 * block)
+      if F.needsOffsets(.unsigned8) {
+        offset = fma(F.groupOffsets(b), loadFloats(x.sums32, 8 * block), offset)
       }
+      store(F.scales(b) * loadFloats(x.scales, 8 * block), factors, 8 * block)
     }
     return offset
   }
@@ -98,11 +86,10 @@ private func multiplyRow<F: CodeFormat>(
     if F.bytesPerBlock > 128 { mullama_prefetch_far(b + prefetchDistance + 128) }
     if F.bytesPerBlock > 192 { mullama_prefetch_far(b + prefetchDistance + 192) }
     let q = x.codes + F.weightsPerBlock * block
-    let scales = factors + block * perBlock * (F.groupsOf16 ? 2 : 1)
-    F.forEachSubBlock(b) { index, even, odd in
-      let scale =
-        F.groupsOf16 ? splatHalves(scales[2 * index], scales[2 * index + 1]) : splat(scales[index])
-      sums.add(perBlock == 1 ? parity : index, toFloat(dot32(even, odd, q + 32 * index)), scale)
+    let scales = factors + block * perBlock
+    F.forEachSubBlock(b) { index, codes in
+      let lanes = toFloat(dot32(format, codes, q + 32 * index))
+      sums.add(perBlock == 1 ? parity : index, lanes, splat(scales[index]))
     }
   }
   var block = 0
@@ -118,7 +105,9 @@ private func multiplyRow<F: CodeFormat>(
   return sums.even + sums.odd
 }
 
-/// `rows` rows of packed weights times one token: `y[row] = w[row] · x`. Scratch: a float for each 16 columns.
+/// `rows` rows of packed weights times one token: `y[row] = w[row] · x`. Scratch: a float for each 32 columns.
+///
+/// For formats whose scales each belong to 32 weights.
 @inline(never)
 func matVec<F: CodeFormat>(
   _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, _ x: Activations16,

@@ -32,11 +32,6 @@ typealias I128 = __m128i
 
 @inline(__always) func join(_ low: I128, _ high: I128) -> I256 { I256(lowHalf: low, highHalf: high) }
 
-/// `low` in lanes 0–3, `high` in lanes 4–7.
-@inline(__always) func splatHalves(_ low: Float, _ high: Float) -> F256 {
-  F256(lowHalf: SIMD4(repeating: low), highHalf: SIMD4(repeating: high))
-}
-
 @inline(__always) func fma(_ a: F256, _ b: F256, _ c: F256) -> F256 { _mm256_fmadd_ps(a, b, c) }
 @inline(__always) func toFloat(_ v: I256) -> F256 { _mm256_cvtepi32_ps(v) }
 

@@ -14,6 +14,8 @@ import Transformer
   static let halvesTolerance = 2e-2
   /// The fast kernels round activations: their error must stay below llama.cpp's, measured on the same files.
   static let peerRatio = 1.0
+  /// Single tokens are rounded less than batches: half of llama.cpp's error, with some room.
+  static let singleTokenRatio = 0.6
 
   static let names = (try? QuantizationManifest.load().typeNames) ?? []
 
@@ -55,7 +57,7 @@ import Transformer
   @Test(arguments: names) func fastModeIsCloserThanLlamaCpp(_ name: String) throws {
     let peer = try #require(try QuantizationManifest.peerErrors()[name])
     for table in DecoderRun.fastTables {
-      for (work, batch) in [("prefill", nil), ("decode", 1)] {
+      for (work, batch, limit) in [("prefill", nil, Self.peerRatio), ("decode", 1, Self.singleTokenRatio)] {
         let found = try errors(name, table, batch: batch)
         #expect(found.count == 4)
         let ours = Self.overall(found.map(\.rms))
@@ -63,7 +65,7 @@ import Transformer
         print(
           "\(name), \(table.name), \(work): rms logit error \(ours), llama.cpp \(theirs), ratio \(ours / theirs)"
         )
-        #expect(ours < Self.peerRatio * theirs, "\(table.name), \(work)")
+        #expect(ours < limit * theirs, "\(table.name), \(work)")
       }
     }
   }

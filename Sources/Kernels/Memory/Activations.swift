@@ -12,6 +12,8 @@ package struct ActivationForms: OptionSet, Sendable {
   static let int8Pairs = ActivationForms(rawValue: 8)
   /// 16-bit integers with a float scale for each 256 values, split into bytes, few tokens side by side.
   static let planes = ActivationForms(rawValue: 4)
+  /// 8-bit integers with a float scale for each eight values, four from each of two neighbouring blocks of 32.
+  static let int8Octets = ActivationForms(rawValue: 16)
 }
 
 /// How many tokens share a region's weights. It alone decides which form of the activations a kernel reads, whatever part
@@ -37,6 +39,7 @@ final class Activations {
   private let int8Pairs: QuantizedRows
   private let int16: QuantizedRows
   private let planes: PlaneMemory
+  private let int8Octets: OctetRows
   /// Room for a single token's experts, or a few tokens.
   private static let planeTokens = 64
 
@@ -46,6 +49,7 @@ final class Activations {
     int8Pairs = QuantizedRows(tokens: tokens, columns: columns, codeBytes: 1)
     int16 = QuantizedRows(tokens: tokens, columns: columns, codeBytes: 2)
     planes = PlaneMemory(tokens: min(tokens, Self.planeTokens), columns: columns)
+    int8Octets = OctetRows(tokens: min(tokens, Self.planeTokens), columns: columns)
   }
 
   /// The first `tokens` rows of `input`.
@@ -54,7 +58,7 @@ final class Activations {
     return ActivationView(
       floats: input.pointer, width: width, columns: input.columns, int8: int8.view,
       int8Pairs: int8Pairs.view, int16: int16.view,
-      planes: planes.view(rows: tokens))
+      planes: planes.view(rows: tokens), int8Octets: int8Octets.view)
   }
 }
 
@@ -138,6 +142,7 @@ struct ActivationView {
   let int8Pairs: QuantizedView
   let int16: QuantizedView
   let planes: PlanesView
+  let int8Octets: OctetView
 
   func dropping(tokens count: Int) -> ActivationView {
     if count == 0 { return self }
@@ -146,7 +151,8 @@ struct ActivationView {
       int8: int8.advanced(tokens: count, columns: columns, codeBytes: 1),
       int8Pairs: int8Pairs.advanced(tokens: count, columns: columns, codeBytes: 1),
       int16: int16.advanced(tokens: count, columns: columns, codeBytes: 2),
-      planes: planes.advanced(tokens: count))
+      planes: planes.advanced(tokens: count),
+      int8Octets: int8Octets.advanced(tokens: count, columns: columns))
   }
 }
 

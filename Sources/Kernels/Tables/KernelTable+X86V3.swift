@@ -46,6 +46,7 @@
     @Sendable static func formsV3(_ type: TensorType, _ width: BatchWidth) -> ActivationForms {
       let number = type.rawValue
       if !supports(type: number) || readsFloats(type: number) { return [] }
+      if width == .one, readsOctets(type: number) { return .int8Octets }
       if width == .one || prefillReads16(type: number) { return .int16 }
       return prefillReadsPairs(type: number) ? .int8Pairs : .int8
     }
@@ -61,6 +62,15 @@
       let number = w.type.rawValue
       guard supports(type: number) else {
         PortableKernels.multiply(w, x, tokens, y, stride, scratch)
+        return
+      }
+      if x.width == .one, readsOctets(type: number) {
+        let octets = x.int8Octets
+        matVecOctets(
+          type: number, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, columns: w.columns,
+          codes: octets.codes, scales: octets.scales, sums16: octets.sums16,
+          integerSums: octets.integerSums, integerSumScales: octets.integerSumScales, into: y,
+          scratch: scratch)
         return
       }
       if x.width == .one {
@@ -117,6 +127,12 @@
       let blocks = x.columns / 32
       for token in 0..<tokens {
         let floats = x.floats + token * x.columns
+        if forms.contains(.int8Octets) {
+          let octets = x.int8Octets.advanced(tokens: token, columns: x.columns)
+          quantizeOctets(
+            floats, count: x.columns, into: octets.codes, scales: octets.scales,
+            sums16: octets.sums16, integerSums: octets.integerSums, integerSumScales: octets.integerSumScales)
+        }
         if forms.contains(.int8) {
           quantize8(
             floats, count: x.columns, into: x.int8.codes + token * x.columns,

@@ -17,18 +17,6 @@ enum Q4_K: CodeFormat {
   @inline(__always) static func offsets(_ b: UnsafeRawPointer) -> F256 {
     bytesToFloats(sixBitPairs(b, 4).minima) * -half(b, 2)
   }
-  @inline(__always) static func forEachSubBlock(_ b: UnsafeRawPointer, _ body: (Int, I256, I256) -> Void) {
-    let nibble = splat16(0x000F)
-    @inline(__always) func pair(_ index: Int) {
-      let v = load256(b, 16 + 32 * index)
-      body(2 * index, _mm256_and_si256(v, nibble), _mm256_and_si256(_mm256_srli_epi16(v, 8), nibble))
-      body(2 * index + 1, _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble), _mm256_srli_epi16(v, 12))
-    }
-    pair(0)
-    pair(1)
-    pair(2)
-    pair(3)
-  }
 }
 
 enum Q5_K: CodeFormat {
@@ -47,22 +35,6 @@ enum Q5_K: CodeFormat {
   }
   @inline(__always) static func offsets(_ b: UnsafeRawPointer) -> F256 {
     bytesToFloats(sixBitPairs(b, 4).minima) * -half(b, 2)
-  }
-  @inline(__always) static func forEachSubBlock(_ b: UnsafeRawPointer, _ body: (Int, I256, I256) -> Void) {
-    let top = load256(b, 16)
-    @inline(__always) func step(_ codes: I256, _ index: Int, _ high: I256) {
-      let c = _mm256_or_si256(_mm256_and_si256(codes, splat8(0x0F)), _mm256_and_si256(high, splat8(0x10)))
-      body(index, evenCodes(c, signed: false), oddCodes(c, signed: false))
-    }
-    let v0 = load256(b, 48), v1 = load256(b, 80), v2 = load256(b, 112), v3 = load256(b, 144)
-    step(v0, 0, _mm256_slli_epi16(top, 4))
-    step(_mm256_srli_epi16(v0, 4), 1, _mm256_slli_epi16(top, 3))
-    step(v1, 2, _mm256_slli_epi16(top, 2))
-    step(_mm256_srli_epi16(v1, 4), 3, _mm256_slli_epi16(top, 1))
-    step(v2, 4, top)
-    step(_mm256_srli_epi16(v2, 4), 5, _mm256_srli_epi16(top, 1))
-    step(v3, 6, _mm256_srli_epi16(top, 2))
-    step(_mm256_srli_epi16(v3, 4), 7, _mm256_srli_epi16(top, 3))
   }
 }
 
@@ -84,21 +56,6 @@ enum Q6_K: CodeFormat {
   }
   @inline(__always) static func upperScales(_ b: UnsafeRawPointer) -> F256 {
     signedBytesToFloats(word64(b, 200)) * half(b, 208)
-  }
-  @inline(__always) static func forEachSubBlock(_ b: UnsafeRawPointer, _ body: (Int, I256, I256) -> Void) {
-    @inline(__always) func step(_ low: I256, _ index: Int, _ high: I256) {
-      let c = _mm256_or_si256(_mm256_and_si256(low, splat8(0x0F)), _mm256_and_si256(high, splat8(0x30)))
-      body(index, evenCodes(c, signed: false), oddCodes(c, signed: false))
-    }
-    @inline(__always) func part(_ index: Int) {
-      let v0 = load256(b, 64 * index), v1 = load256(b, 64 * index + 32), top = load256(b, 128 + 32 * index)
-      step(v0, 4 * index, _mm256_slli_epi16(top, 4))
-      step(v1, 4 * index + 1, _mm256_slli_epi16(top, 2))
-      step(_mm256_srli_epi16(v0, 4), 4 * index + 2, top)
-      step(_mm256_srli_epi16(v1, 4), 4 * index + 3, _mm256_srli_epi16(top, 2))
-    }
-    part(0)
-    part(1)
   }
 }
 
@@ -123,21 +80,6 @@ enum Q2_K: CodeFormat {
   }
   @inline(__always) static func upperOffsets(_ b: UnsafeRawPointer) -> F256 {
     bytesToFloats((word64(b, 8) >> 4) & 0x0F0F_0F0F_0F0F_0F0F) * -half(b, 82)
-  }
-  @inline(__always) static func forEachSubBlock(_ b: UnsafeRawPointer, _ body: (Int, I256, I256) -> Void) {
-    let pair = splat16(0x0003)
-    @inline(__always) func step(_ even: I256, _ odd: I256, _ index: Int) {
-      body(index, _mm256_and_si256(even, pair), _mm256_and_si256(odd, pair))
-    }
-    @inline(__always) func part(_ index: Int) {
-      let v = load256(b, 16 + 32 * index)
-      step(v, _mm256_srli_epi16(v, 8), 4 * index)
-      step(_mm256_srli_epi16(v, 2), _mm256_srli_epi16(v, 10), 4 * index + 1)
-      step(_mm256_srli_epi16(v, 4), _mm256_srli_epi16(v, 12), 4 * index + 2)
-      step(_mm256_srli_epi16(v, 6), _mm256_srli_epi16(v, 14), 4 * index + 3)
-    }
-    part(0)
-    part(1)
   }
 }
 
@@ -166,21 +108,5 @@ enum Q3_K: CodeFormat {
   }
   @inline(__always) static func upperScales(_ b: UnsafeRawPointer) -> F256 {
     (bytesToFloats(sixBits(b).high) - 32) * half(b, 108)
-  }
-  @inline(__always) static func forEachSubBlock(_ b: UnsafeRawPointer, _ body: (Int, I256, I256) -> Void) {
-    let top = load256(b, 0)
-    @inline(__always) func step(_ low: I256, _ index: Int, _ high: I256) {
-      let c = _mm256_or_si256(_mm256_and_si256(low, splat8(3)), _mm256_and_si256(high, splat8(4)))
-      body(index, evenCodes(c, signed: false), oddCodes(c, signed: false))
-    }
-    let v0 = load256(b, 32), v1 = load256(b, 64)
-    step(v0, 0, _mm256_slli_epi16(top, 2))
-    step(_mm256_srli_epi16(v0, 2), 1, _mm256_slli_epi16(top, 1))
-    step(_mm256_srli_epi16(v0, 4), 2, top)
-    step(_mm256_srli_epi16(v0, 6), 3, _mm256_srli_epi16(top, 1))
-    step(v1, 4, _mm256_srli_epi16(top, 2))
-    step(_mm256_srli_epi16(v1, 2), 5, _mm256_srli_epi16(top, 3))
-    step(_mm256_srli_epi16(v1, 4), 6, _mm256_srli_epi16(top, 4))
-    step(_mm256_srli_epi16(v1, 6), 7, _mm256_srli_epi16(top, 5))
   }
 }
