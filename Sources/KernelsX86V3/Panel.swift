@@ -6,7 +6,8 @@ import _Builtin_intrinsics.intel
 
 enum Panel {
   static var rows: Int { 16 }
-  /// Sub-blocks of 32 columns in one panel: 16 KiB of 8-bit codes or 32 KiB of 16-bit ones, so it stays in L1/L2.
+  /// Sub-blocks of 32 columns in one panel: 64 KiB of 8-bit codes or 128 KiB of 16-bit ones at most, for the second-level
+  /// cache. Most rows fit one panel: results are written once.
   static var subBlocks: Int { 128 }
   /// Columns of a float panel: 16 KiB.
   static var floatColumns: Int { 256 }
