@@ -10,7 +10,7 @@ import PackageDescription
       swiftSettings: [.unsafeFlags(["-Xcc", "-march=x86-64-v3", "-Ounchecked"])]),
     // Formats and panels are links to those of KernelsX86V3: the same source for wider registers.
     .target(
-      name: "KernelsX86V4", dependencies: ["CProcessor"],
+      name: "KernelsX86V4", dependencies: ["CProcessor", "KernelsX86V3"],
       swiftSettings: [.unsafeFlags(["-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512vnni", "-Ounchecked"])]),
   ]
   let instructionSetDependencies: [Target.Dependency] = ["KernelsX86V3", "KernelsX86V4"]

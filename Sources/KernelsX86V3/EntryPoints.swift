@@ -90,16 +90,16 @@ public func passes(columns: Int) -> Int { (columns / 32 + Panel.subBlocks - 1) /
 /// Does `matMulPass` read a type's activations as `quantizePairs` writes them?
 public func prefillReadsPairs(type: UInt32) -> Bool { (10...14).contains(type) }
 
-/// One pass, of which the last comes last, of `y[token × stride + row] = w[row] · x[token] + Σ terms` for up to 16 rows of
-/// packed weights.
+/// One pass, of which the last comes last, of `y[token × stride + row] = w[row] · x[token]` for up to 16 rows of packed
+/// weights, and then of what `ending` says.
 public func matMulPass(
   type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, pass: Int,
-  _ x: BatchActivations, terms: UnsafeBufferPointer<LowRankTerm>, into y: UnsafeMutablePointer<Float>,
+  _ x: BatchActivations, ending: TileEnding?, into y: UnsafeMutablePointer<Float>,
   stride: Int, scratch: UnsafeMutableRawPointer
 ) {
   @inline(__always) func multiply<P: PanelProduct>(_ product: P.Type) {
     matMulPass(
-      product, w, rowBytes: rowBytes, rows: rows, tokens: tokens, pass: pass, x, terms: terms, y,
+      product, w, rowBytes: rowBytes, rows: rows, tokens: tokens, pass: pass, x, ending: ending, y,
       stride: stride, scratch: scratch)
   }
   @inline(__always) func scaled<F: CodeFormat>(_ format: F.Type) { multiply(FloatScaled<F>.self) }

@@ -1,23 +1,29 @@
 /// A low-rank term of a tile: `b · h[token]`, for the same 16 rows.
 public struct LowRankTerm {
   /// `[rank][16 rows]`, as `packLowRank` writes it.
-  let panel: UnsafePointer<Float>
-  let rank: Int
+  public let panel: UnsafePointer<Float>
+  public let rank: Int
   /// `[token][hStride]`
-  let h: UnsafePointer<Float>
-  let hStride: Int
+  public let h: UnsafePointer<Float>
+  public let hStride: Int
+  /// A factor for each of the 16 rows; nil: all 1.
+  public let gain: UnsafePointer<Float>?
 
-  public init(panel: UnsafePointer<Float>, rank: Int, h: UnsafePointer<Float>, hStride: Int) {
+  public init(
+    panel: UnsafePointer<Float>, rank: Int, h: UnsafePointer<Float>, hStride: Int, gain: UnsafePointer<Float>?
+  ) {
     self.panel = panel
     self.rank = rank
     self.h = h
     self.hStride = hStride
+    self.gain = gain
   }
 
   /// The term of some tokens. One sum after the other: what `addLowRank` computes, bit for bit.
   @inline(__always) func sums<let Tokens: Int>(token: Int) -> TileSums<Tokens> {
     var sums = TileSums<Tokens>()
     multiplyFloats(panel, rank, h + token * hStride, stride: hStride, &sums)
+    if let gain { sums.multiply(gain) }
     return sums
   }
 }

@@ -6,12 +6,12 @@ import _Builtin_intrinsics.intel
 /// All tokens' activations as `quantize8`, `quantizePairs` or `quantize16` write them: codes `[token][columns]`; scales and
 /// centers for 32 or for 64 columns, `columns / 32` places a token; sums of scale × code for 32 and for 16.
 public struct BatchActivations {
-  let columns: Int
-  let codes: UnsafeRawPointer
-  let scales: UnsafePointer<Float>
-  let sums32: UnsafePointer<Float>
-  let sums16: UnsafePointer<Float>
-  let centers: UnsafePointer<Float>
+  public let columns: Int
+  public let codes: UnsafeRawPointer
+  public let scales: UnsafePointer<Float>
+  public let sums32: UnsafePointer<Float>
+  public let sums16: UnsafePointer<Float>
+  public let centers: UnsafePointer<Float>
 
   public init(
     columns: Int, codes: UnsafeRawPointer, scales: UnsafePointer<Float>, sums32: UnsafePointer<Float>,
@@ -84,12 +84,12 @@ extension PanelProduct {
   static var groups: Int { Format.groupsOf16 ? 2 : 1 }
 }
 
-/// One pass of `y[token × stride + row] = w[row] · x[token] + Σ terms` for up to 16 rows of packed weights: the columns of
-/// one panel. The first pass sets `y`, the others add to it, the last one adds the terms.
+/// One pass of `y[token × stride + row] = w[row] · x[token]` for up to 16 rows of packed weights: the columns of one panel.
+/// The first pass sets `y`, the others add to it, the last one does what `ending` says.
 @inline(__always)
 func matMulPass<P: PanelProduct>(
   _ product: P.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, pass: Int,
-  _ x: BatchActivations, terms: UnsafeBufferPointer<LowRankTerm>, _ y: UnsafeMutablePointer<Float>,
+  _ x: BatchActivations, ending: TileEnding?, _ y: UnsafeMutablePointer<Float>,
   stride: Int, scratch: UnsafeMutableRawPointer
 ) {
   let panel = PanelView(scratch)
@@ -112,9 +112,9 @@ func matMulPass<P: PanelProduct>(
         x, token: token, sub: first, groups: P.groups, scaled: P.scaledSubBlocks, codeBytes: P.codeBytes),
       &tile)
     let target = y + token * stride
-    if isLast, !terms.isEmpty {
+    if isLast, let ending {
       if first > 0 { tile.add(target, stride: stride, rows: rows) }
-      for term in terms { tile.add(term.sums(token: token)) }
+      ending.end(&tile, token: token)
       tile.write(target, stride: stride, rows: rows, adding: false)
     } else {
       tile.write(target, stride: stride, rows: rows, adding: first > 0)

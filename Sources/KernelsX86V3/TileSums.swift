@@ -10,6 +10,24 @@ struct TileSums<let Tokens: Int> {
     }
   }
 
+  /// Multiplies each row with its value of 16.
+  @inline(__always) mutating func multiply(_ vector: UnsafePointer<Float>) {
+    let first = loadFloats(vector), second = loadFloats(vector, 8)
+    for t in 0..<Tokens {
+      low[t] = low[t] * first
+      high[t] = high[t] * second
+    }
+  }
+
+  /// Adds to each row its value of 16.
+  @inline(__always) mutating func add(vector: UnsafePointer<Float>) {
+    let first = loadFloats(vector), second = loadFloats(vector, 8)
+    for t in 0..<Tokens {
+      low[t] = low[t] + first
+      high[t] = high[t] + second
+    }
+  }
+
   /// Adds `rows` of 16 rows at `y[token × stride + row]`.
   @inline(__always) mutating func add(_ y: UnsafePointer<Float>, stride: Int, rows: Int) {
     for t in 0..<Tokens {

@@ -1,3 +1,5 @@
+import KernelsX86V3
+
 // The entry points of this target, one switch from the file's type number (ggml.h) to the kernel compiled for that
 // format. Raw pointers only: the caller, Kernels, has checked every shape.
 
@@ -15,20 +17,20 @@ public var scratchBytes: Int { Panel.scratchBytes }
 /// Passes that `matMulPass` needs for all columns.
 public func passes(columns: Int) -> Int { (columns / 32 + Panel.subBlocks - 1) / Panel.subBlocks }
 
-/// One pass, of which the last comes last, of `y[token × stride + row] = w[row] · x[token] + Σ terms` for up to 16 rows.
+/// One pass, of which the last comes last, of `y[token × stride + row] = w[row] · x[token]` for up to 16 rows, and then of
+/// what `ending` says.
 public func matMulPass(
   type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, pass: Int,
   _ x: BatchActivations,
-  terms: UnsafeBufferPointer<LowRankTerm>, into y: UnsafeMutablePointer<Float>, stride: Int,
+  ending: TileEnding?, into y: UnsafeMutablePointer<Float>, stride: Int,
   scratch: UnsafeMutableRawPointer
 ) {
   @inline(__always) func packed<F: CodeFormat>(_ format: F.Type) { multiply(FloatScaled<F>.self) }
   @inline(__always) func scaled<F: IntegerScales>(_ format: F.Type) { multiply(IntegerScaled<F>.self) }
   @inline(__always) func multiply<P: PanelProduct>(_ product: P.Type) {
     matMulPass(
-      product, w, rowBytes: rowBytes, rows: rows, tokens: tokens, pass: pass, x, terms: terms, y,
-      stride: stride,
-      scratch: scratch)
+      product, w, rowBytes: rowBytes, rows: rows, tokens: tokens, pass: pass, x, ending: ending, y,
+      stride: stride, scratch: scratch)
   }
   switch type {
   case 2: packed(Q4_0.self)
@@ -63,18 +65,5 @@ public func matVec(
   case 13: matVec(Q5_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride)
   case 14: matVec(Q6_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride)
   default: preconditionFailure("no kernel for tensor type \(type)")
-  }
-}
-
-/// Up to 16 rows of a low-rank factor of float weights as `[rank][16 rows]`: `LowRankTerm.panel`.
-public func packLowRank(
-  type: UInt32, weights b: UnsafeRawPointer, rowBytes: Int, rows: Int, rank: Int,
-  into panel: UnsafeMutablePointer<Float>
-) {
-  switch type {
-  case 0: packPanel(F32Format.self, b, rowBytes: rowBytes, rows: rows, first: 0, count: rank, into: panel)
-  case 1: packPanel(F16Format.self, b, rowBytes: rowBytes, rows: rows, first: 0, count: rank, into: panel)
-  case 30: packPanel(BF16Format.self, b, rowBytes: rowBytes, rows: rows, first: 0, count: rank, into: panel)
-  default: preconditionFailure("no low-rank kernel for tensor type \(type)")
   }
 }

@@ -1,3 +1,4 @@
+import KernelsX86V3
 import _Builtin_intrinsics.intel
 
 // Prefill. Panels are those of KernelsX86V3, sixteen rows a register.
@@ -5,31 +6,8 @@ import _Builtin_intrinsics.intel
 // `vpdpbusd` sums four products of an unsigned and a signed byte a lane in 32 bits at once: activations are unsigned,
 // weights signed, so nothing has to be summed in 16 bits and every format is multiplied the same way.
 
-/// All tokens' activations as `quantize8` of KernelsX86V3 writes them with a bias of 128, or `quantizePairs`:
-/// `x ≈ minimum + scale × code`; codes `[token][columns]`; scales and minima for 32 or for 64 columns,
-/// `columns / 32` places a token; sums of scale × code for 32 and for 16.
-public struct BatchActivations {
-  let columns: Int
-  let codes: UnsafePointer<UInt8>
-  let scales: UnsafePointer<Float>
-  let sums32: UnsafePointer<Float>
-  let sums16: UnsafePointer<Float>
-  let minima: UnsafePointer<Float>
-
-  public init(
-    columns: Int, codes: UnsafePointer<UInt8>, scales: UnsafePointer<Float>, sums32: UnsafePointer<Float>,
-    sums16: UnsafePointer<Float>, minima: UnsafePointer<Float>
-  ) {
-    self.columns = columns
-    self.codes = codes
-    self.scales = scales
-    self.sums32 = sums32
-    self.sums16 = sums16
-    self.minima = minima
-  }
-}
-
-/// Some tokens' activations from one sub-block on.
+/// Some tokens' activations from one sub-block on: `x ≈ minimum + scale × code`, codes from 0 to 255, as KernelsX86V3's
+/// `quantize8` writes them with a bias of 128, or its `quantizePairs`.
 struct ActivationRows {
   let codes: UnsafePointer<UInt8>
   let codeStride: Int
@@ -43,11 +21,11 @@ struct ActivationRows {
   /// A sub-block has `groups` weight scales; `scaled` sub-blocks share an activation scale.
   init(_ x: BatchActivations, token: Int, sub: Int, groups: Int, scaled: Int) {
     let subBlocks = x.columns / 32
-    codes = x.codes + token * x.columns + sub * 32
+    codes = x.codes.assumingMemoryBound(to: UInt8.self) + token * x.columns + sub * 32
     codeStride = x.columns
     scaleStride = subBlocks
     scales = x.scales + token * scaleStride + sub / scaled
-    minima = x.minima + token * scaleStride + sub / scaled
+    minima = x.centers + token * scaleStride + sub / scaled
     sumStride = subBlocks * groups
     sums = (groups == 2 ? x.sums16 : x.sums32) + token * sumStride + sub * groups
   }
@@ -145,12 +123,12 @@ enum FloatScaled<Format: CodeFormat>: PanelProduct {
   }
 }
 
-/// One pass of `y[token × stride + row] = w[row] · x[token] + Σ terms` for up to 16 rows of packed weights: the columns of
-/// one panel. The first pass sets `y`, the others add to it, the last one adds the terms.
+/// One pass of `y[token × stride + row] = w[row] · x[token]` for up to 16 rows of packed weights: the columns of one panel.
+/// The first pass sets `y`, the others add to it, the last one does what `ending` says.
 @inline(__always)
 func matMulPass<P: PanelProduct>(
   _ product: P.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, pass: Int,
-  _ x: BatchActivations, terms: UnsafeBufferPointer<LowRankTerm>, _ y: UnsafeMutablePointer<Float>,
+  _ x: BatchActivations, ending: TileEnding?, _ y: UnsafeMutablePointer<Float>,
   stride: Int, scratch: UnsafeMutableRawPointer
 ) {
   let panel = PanelView(scratch)
@@ -174,12 +152,7 @@ func matMulPass<P: PanelProduct>(
     if first > 0 {
       for t in 0..<Tokens { result[t] = result[t] + _mm512_maskz_loadu_ps(mask, y + (token + t) * stride) }
     }
-    if isLast {
-      for term in terms {
-        let sums: InlineArray<Tokens, F512> = term.sums(token: token)
-        for t in 0..<Tokens { result[t] = result[t] + sums[t] }
-      }
-    }
+    if isLast, let ending { ending.end(&result, token: token) }
     for t in 0..<Tokens { _mm512_mask_storeu_ps(y + (token + t) * stride, mask, result[t]) }
   }
   var token = 0

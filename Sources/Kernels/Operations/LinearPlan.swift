@@ -28,8 +28,8 @@ final class LinearPlan {
     let gain: UnsafeMutablePointer<Float>?
     let bias: UnsafeMutablePointer<Float>?
     let parts: Range<Int>
-    /// Are all factors floats without gains, and 16 rows of every `b` together few enough for a worker's memory? Then a
-    /// kernel may add them before it writes a result.
+    /// Are all factors floats, and 16 rows of every `b` together few enough for a worker's memory? Then a kernel may add
+    /// them before it writes a result.
     let canFuse: Bool
   }
 
@@ -141,10 +141,12 @@ final class LinearPlan {
   }
 
   private static func canFuse(_ delta: LowRankDelta) -> Bool {
-    delta.replacement == nil && delta.gain == nil && 16 * delta.totalRank <= WorkerScratch.tileFloats
+    delta.replacement == nil && delta.rows == nil
+      && TileDelta.panelFloats(totalRank: delta.totalRank, parts: delta.segments.count)
+        <= WorkerScratch.tileFloats
       && delta.segments.allSatisfy {
         // Wider ones are added in several steps, whose sums have other bits.
-        $0.gain == nil && $0.rank <= 256 && [.f32, .f16, .bf16].contains($0.b.type)
+        $0.rank <= 256 && [.f32, .f16, .bf16].contains($0.b.type)
       }
   }
 

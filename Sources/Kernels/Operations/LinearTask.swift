@@ -113,10 +113,7 @@ final class LinearTask: PoolTask {
     let rows = min(slot.tileRows, slot.weight.rows - first)
     let output = slot.output + first
     let work = scratch.base(worker)
-    if fused(slot, first, rows, output, input, worker) {
-      addBias(slot.bias, first, rows, output + slot.firstToken * slot.stride, slot.stride, slot.tokens)
-      return
-    }
+    if fused(slot, first, rows, output, input, worker) { return }
     // All rows together even if their adapters differ, and even those whose matrix is replaced below: so no row's bits
     // depend on what its neighbours use.
     if first + rows > slot.firstBaseRow {
@@ -144,29 +141,31 @@ final class LinearTask: PoolTask {
     addBias(slot.bias, first, rows, output + slot.firstToken * slot.stride, slot.stride, slot.tokens)
   }
 
-  /// Does a tile whose rows all have one adapter set in one step, where the table has such a kernel.
+  /// Does a tile whose rows all have one adapter set, or none, in one step, where the table has such a kernel and there is
+  /// anything to add.
   private func fused(
     _ slot: LinearPlan.Slot, _ first: Int, _ rows: Int, _ output: UnsafeMutablePointer<Float>,
     _ input: ActivationView,
     _ worker: Int
   ) -> Bool {
-    guard slot.deltas.count == 1, let index = slot.deltas.first,
+    let delta = slot.deltas.first.map { plan.deltas[$0] }
+    guard slot.deltas.count <= 1, delta != nil || slot.bias != nil,
       let multiplyAdding = table.multiplyAdding(slot.weight.type, input.width)
     else {
       return false
     }
-    let delta = plan.deltas[index]
-    guard delta.canFuse, delta.tokens == slot.tokens else { return false }
-    spinWait { projectionsDone.load(ordering: .acquiring) >= plan.projections.count }
-    let target = output + slot.firstToken * slot.stride
-    let terms = LowRankTerms(
-      parts: plan.parts, range: delta.parts, firstRow: first, hidden: hidden.row(slot.firstToken),
-      stride: hidden.columns, panel: scratch.tile(worker))
+    if let delta {
+      guard delta.canFuse, delta.tokens == slot.tokens else { return false }
+      spinWait { projectionsDone.load(ordering: .acquiring) >= plan.projections.count }
+    }
     multiplyAdding(
-      slot.weight.slice(first, rows), input.dropping(tokens: slot.firstToken), slot.tokens, target,
-      slot.stride,
-      terms, scratch.base(worker))
-    addBias(delta.bias, first, rows, target, slot.stride, slot.tokens)
+      slot.weight.slice(first, rows), input.dropping(tokens: slot.firstToken), slot.tokens,
+      output + slot.firstToken * slot.stride, slot.stride,
+      TileDelta(
+        parts: plan.parts, range: delta?.parts ?? 0..<0, gain: delta?.gain, bias: delta?.bias,
+        baseBias: slot.bias, firstRow: first, hidden: hidden.row(slot.firstToken), stride: hidden.columns,
+        panel: scratch.tile(worker)),
+      scratch.base(worker))
     return true
   }
 
@@ -207,13 +206,17 @@ final class LinearTask: PoolTask {
       return table.addMultiply(
         tile, h, hidden.columns, delta.tokens, output, stride, scratch.base(worker))
     }
-    let sum = scratch.tile(worker)
-    for token in 0..<delta.tokens {
-      for row in 0..<rows { sum[row] = 0 }
+    let sums = scratch.tile(worker)
+    let together = max(1, WorkerScratch.tileFloats / rows)
+    for token in Swift.stride(from: 0, to: delta.tokens, by: together) {
+      let count = min(together, delta.tokens - token)
+      sums.update(repeating: 0, count: count * rows)
       table.addMultiply(
-        tile, h + token * hidden.columns, hidden.columns, 1, sum, rows, scratch.base(worker))
-      let line = output + token * stride
-      for row in 0..<rows { line[row] += gain[first + row] * sum[row] }
+        tile, h + token * hidden.columns, hidden.columns, count, sums, rows, scratch.base(worker))
+      for t in 0..<count {
+        let line = output + (token + t) * stride, sum = sums + t * rows
+        for row in 0..<rows { line[row] += gain[first + row] * sum[row] }
+      }
     }
   }
 

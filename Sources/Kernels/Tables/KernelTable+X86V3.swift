@@ -90,13 +90,13 @@
       }
     }
 
-    private static let multiplyAddingPanels: MultiplyAdding = { w, x, tokens, y, stride, terms, scratch in
-      multiplyPanels(w, x, tokens, y, stride, terms, scratch)
+    private static let multiplyAddingPanels: MultiplyAdding = { w, x, tokens, y, stride, delta, scratch in
+      multiplyPanels(w, x, tokens, y, stride, delta, scratch)
     }
 
     private static func multiplyPanels(
       _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>,
-      _ outputStride: Int, _ terms: LowRankTerms?, _ scratch: UnsafeMutableRawPointer
+      _ stride: Int, _ delta: TileDelta?, _ scratch: UnsafeMutableRawPointer
     ) {
       let number = w.type.rawValue
       let form =
@@ -104,20 +104,13 @@
       let activations = BatchActivations(
         columns: w.columns, codes: form.codes, scales: form.scales, sums32: form.sums32, sums16: form.sums16,
         centers: form.centers)
-      withUnsafeTemporaryAllocation(of: LowRankTerm.self, capacity: max(1, terms?.range.count ?? 0)) { list in
-        let passes = passes(columns: w.columns)
-        for first in stride(from: 0, to: w.rows, by: 16) {
-          let rows = min(16, w.rows - first)
-          let count =
-            terms?.pack(first, rows, into: list, packLowRank) {
-              LowRankTerm(panel: $0, rank: $1, h: $2, hStride: $3)
-            } ?? 0
-          for pass in 0..<passes {
-            matMulPass(
-              type: number, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes, rows: rows,
-              tokens: tokens, pass: pass, activations, terms: UnsafeBufferPointer(rebasing: list[..<count]),
-              into: y + first, stride: outputStride, scratch: scratch)
-          }
+      let passes = passes(columns: w.columns)
+      forEachPanel(w, delta) { first, rows, ending in
+        for pass in 0..<passes {
+          matMulPass(
+            type: number, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes, rows: rows,
+            tokens: tokens, pass: pass, activations, ending: ending, into: y + first, stride: stride,
+            scratch: scratch)
         }
       }
     }

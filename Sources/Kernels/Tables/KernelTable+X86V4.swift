@@ -2,6 +2,8 @@
   import GGUF
   import KernelsX86V4
 
+  import struct KernelsX86V3.BatchActivations
+
   extension KernelTable {
     /// AVX-512 with VNNI: several tokens at once are multiplied byte by byte, whatever the format; up to eight, in the
     /// formats that decoding meets most, at 16 bits with sixteen rows side by side. The rest is `x86V3`'s.
@@ -77,33 +79,25 @@
       supports(type: type.rawValue) && width != .one && !readsPlanes(type, width)
     }
 
-    private static let multiplyAddingBytes: MultiplyAdding = { w, x, tokens, y, stride, terms, scratch in
-      multiplyBytes(w, x, tokens, y, stride, terms, scratch)
+    private static let multiplyAddingBytes: MultiplyAdding = { w, x, tokens, y, stride, delta, scratch in
+      multiplyBytes(w, x, tokens, y, stride, delta, scratch)
     }
 
     private static func multiplyBytes(
       _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>,
-      _ outputStride: Int,
-      _ terms: LowRankTerms?, _ scratch: UnsafeMutableRawPointer
+      _ stride: Int, _ delta: TileDelta?, _ scratch: UnsafeMutableRawPointer
     ) {
-      let rows = readsPairs(type: w.type.rawValue) ? x.int8Pairs : x.int8
+      let form = readsPairs(type: w.type.rawValue) ? x.int8Pairs : x.int8
       let activations = BatchActivations(
-        columns: w.columns, codes: rows.codes.assumingMemoryBound(to: UInt8.self),
-        scales: rows.scales, sums32: rows.sums32, sums16: rows.sums16, minima: rows.centers)
-      withUnsafeTemporaryAllocation(of: LowRankTerm.self, capacity: max(1, terms?.range.count ?? 0)) { list in
-        let passes = passes(columns: w.columns)
-        for first in stride(from: 0, to: w.rows, by: 16) {
-          let rows = min(16, w.rows - first)
-          let count =
-            terms?.pack(first, rows, into: list, packLowRank) {
-              LowRankTerm(panel: $0, rank: $1, h: $2, hStride: $3)
-            } ?? 0
-          for pass in 0..<passes {
-            matMulPass(
-              type: w.type.rawValue, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes, rows: rows,
-              tokens: tokens, pass: pass, activations, terms: UnsafeBufferPointer(rebasing: list[..<count]),
-              into: y + first, stride: outputStride, scratch: scratch)
-          }
+        columns: w.columns, codes: form.codes, scales: form.scales, sums32: form.sums32, sums16: form.sums16,
+        centers: form.centers)
+      let passes = passes(columns: w.columns)
+      forEachPanel(w, delta) { first, rows, ending in
+        for pass in 0..<passes {
+          matMulPass(
+            type: w.type.rawValue, weights: w.base + first * w.rowBytes, rowBytes: w.rowBytes, rows: rows,
+            tokens: tokens, pass: pass, activations, ending: ending, into: y + first, stride: stride,
+            scratch: scratch)
         }
       }
     }

@@ -20,11 +20,11 @@ package struct KernelTable: Sendable {
       _ scratch: UnsafeMutableRawPointer
     ) -> Void
 
-  /// As `multiply`, and adds low-rank terms before a result is written, with the bits of `addMultiply` after it.
+  /// As `multiply`, and does what a delta says before a result is written, with the bits of the same steps after it.
   typealias MultiplyAdding =
     @Sendable (
       _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int,
-      _ terms: LowRankTerms, _ scratch: UnsafeMutableRawPointer
+      _ delta: TileDelta, _ scratch: UnsafeMutableRawPointer
     ) -> Void
   /// Such a kernel for weights of a type; nil: there is none.
   let multiplyAdding: @Sendable (_ type: TensorType, _ width: BatchWidth) -> MultiplyAdding?
@@ -91,40 +91,6 @@ package struct KernelTable: Sendable {
     #endif
     case .some(let name): throw .unknownKernels(name)
     }
-  }
-}
-
-/// What one adapter set adds to a tile: `Σ b · h`.
-struct LowRankTerms {
-  let parts: PlainList<LinearPlan.Part>
-  let range: Range<Int>
-  /// The tile's first row within each `b`.
-  let firstRow: Int
-  /// The first token's row of `A·x`; a part's begins at its column.
-  let hidden: UnsafeMutablePointer<Float>
-  let stride: Int
-  /// Room for 16 rows of every `b`.
-  let panel: UnsafeMutablePointer<Float>
-
-  /// Unpacks rows `first ..< first + rows` of the tile's part of every `b` with `unpack` (type, weights, bytes of a row, rows,
-  /// rank, panel) and makes each the term of an instruction set (panel, rank, h, stride of h); returns how many there are.
-  @inline(__always)
-  func pack<Term>(
-    _ first: Int, _ rows: Int, into list: UnsafeMutableBufferPointer<Term>,
-    _ unpack: (UInt32, UnsafeRawPointer, Int, Int, Int, UnsafeMutablePointer<Float>) -> Void,
-    _ term: (UnsafePointer<Float>, Int, UnsafePointer<Float>, Int) -> Term
-  ) -> Int {
-    var panel = panel
-    var count = 0
-    for index in range {
-      let part = parts[index]
-      let b = part.b.slice(firstRow + first, rows)
-      unpack(b.type.rawValue, b.base, b.rowBytes, rows, b.columns, panel)
-      list.initializeElement(at: count, to: term(panel, b.columns, hidden + part.column, stride))
-      panel += 16 * b.columns
-      count += 1
-    }
-    return count
   }
 }
 

@@ -1,0 +1,20 @@
+/// What is done to a tile of `W·x` before it is written: `gain ⊙ (W·x + Σ inner) + Σ outer + bias + baseBias`, where the terms
+/// `gainᵢ ⊙ Bᵢ·hᵢ` that share the tile's gain are the inner ones.
+struct TileDelta {
+  let parts: PlainList<LinearPlan.Part>
+  let range: Range<Int>
+  /// One value for each row of the matrix, as the biases.
+  let gain: UnsafeMutablePointer<Float>?
+  let bias: UnsafeMutablePointer<Float>?
+  let baseBias: UnsafeMutablePointer<Float>?
+  /// The tile's first row within the matrix.
+  let firstRow: Int
+  /// The first token's row of `A·x`; a part's begins at its column.
+  let hidden: UnsafeMutablePointer<Float>
+  let stride: Int
+  /// Room for `panelFloats`.
+  let panel: UnsafeMutablePointer<Float>
+
+  /// Of 16 rows of every `b`, every gain and the biases.
+  static func panelFloats(totalRank: Int, parts: Int) -> Int { 16 * (totalRank + parts + 3) }
+}

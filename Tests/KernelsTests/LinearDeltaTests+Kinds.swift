@@ -1,0 +1,93 @@
+import GGUF
+import Testing
+import TestSupport
+
+import Kernels
+
+/// Every kind of delta that a whole batch has.
+extension LinearDeltaTests {
+  enum Kind: CaseIterable, Sendable {
+    case stack, biased, magnitude, magnitudeAndPlain, magnitudes, gainAlone, rows, manyRanks
+
+    func delta(_ site: Int, _ outputs: Int) throws -> LowRankDelta {
+      let seed = UInt64(1000 + 100 * site)
+      func vector(_ seed: UInt64) -> Matrix { Inputs.normal(rows: 1, columns: outputs, seed: seed) }
+      func segment(
+        _ rank: Int, _ type: TensorType, _ scale: Float, _ seed: UInt64, gain: Matrix? = nil
+      ) throws -> LowRankDelta.Segment {
+        let plain = try LinearDeltaTests.segment(rank: rank, outputs: outputs, type, scale: scale, seed: seed)
+        return LowRankDelta.Segment(a: plain.a, b: plain.b, scale: scale, gain: gain)
+      }
+      let plain = try [
+        segment(16, .f16, 0.8, seed), segment(5, .bf16, -0.25, seed + 10), segment(200, .f32, 2, seed + 20),
+      ]
+      let gain = vector(seed + 30), bias = vector(seed + 40)
+      let own = try segment(8, .f16, 0.5, seed + 50, gain: gain)
+      switch self {
+      case .stack: return LowRankDelta(segments: plain)
+      case .biased: return LowRankDelta(segments: plain, bias: bias)
+      case .magnitude: return LowRankDelta(segments: [own], gain: gain)
+      case .magnitudeAndPlain:
+        return LowRankDelta(segments: [plain[1], own, plain[0]], gain: gain, bias: bias)
+      case .magnitudes:
+        let others = [own, try segment(3, .f32, 1.5, seed + 60, gain: vector(seed + 70))]
+        return LowRankDelta(segments: others + [plain[0]], gain: vector(seed + 80), bias: bias)
+      case .gainAlone: return LowRankDelta(segments: [], gain: gain)
+      case .rows:
+        let indices = [0, 7, outputs - 1]
+        return LowRankDelta(
+          segments: [plain[0]],
+          rows: RowReplacement(
+            indices: indices,
+            values: Inputs.normal(rows: indices.count, columns: Model.columns, seed: seed + 90)))
+      case .manyRanks:
+        // More than a worker's memory holds of 16 rows.
+        return LowRankDelta(
+          segments: try (0..<17).map { try segment(256, .f16, 0.1, seed + UInt64(1000 * $0), gain: gain) },
+          gain: gain)
+      }
+    }
+  }
+
+  @Test(arguments: TableName.available, Kind.allCases)
+  func aBatchOfOneKind(_ name: TableName, _ kind: Kind) throws {
+    let deltas = try Self.set { try kind.delta($0, $1) }
+    for type in Self.types {
+      for tokens in [1, 2, 8, 9, 31] {
+        let model = try Model(type, tokens: tokens)
+        let runs = [DeltaRun(first: 0, count: tokens, deltas: deltas)]
+        let outputs = model.run(name, threads: 2, tokens: tokens, runs)
+        Self.expectNear(model, outputs, runs, "\(kind), \(type.name), \(tokens) tokens")
+      }
+    }
+  }
+
+  /// A kernel that does the delta of a whole batch in one step computes what the steps one by one do. (BLAS, in the
+  /// reference, sums in an order that depends on the number of rows.)
+  @Test(arguments: TableName.available.filter { $0 != .reference }, Kind.allCases)
+  func aRowHasTheSameBitsWhateverItsNeighboursHave(_ name: TableName, _ kind: Kind) throws {
+    let deltas = try Self.set { try kind.delta($0, $1) }
+    for type in Self.types {
+      for tokens in [4, 8, 9, 30] {
+        let model = try Model(type, tokens: tokens)
+        let half = tokens / 2
+        let alike = model.run(
+          name, threads: 2, tokens: tokens, [DeltaRun(first: 0, count: tokens, deltas: deltas)])
+        let unlike = model.run(
+          name, threads: 2, tokens: tokens,
+          [
+            DeltaRun(first: 0, count: half, deltas: deltas),
+            DeltaRun(first: half, count: tokens - half, deltas: nil),
+          ])
+        for i in alike.indices {
+          let what = "\(kind), \(type.name), \(tokens) tokens, matrix \(i)"
+          #expect(
+            Inputs.bits(alike[i], rows: 0..<half) == Inputs.bits(unlike[i], rows: 0..<half), "\(what)")
+          #expect(
+            Inputs.bits(alike[i], rows: half..<tokens) != Inputs.bits(unlike[i], rows: half..<tokens),
+            "\(what)")
+        }
+      }
+    }
+  }
+}
