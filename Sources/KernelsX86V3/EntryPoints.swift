@@ -12,6 +12,9 @@ public func supports(type: UInt32) -> Bool {
 /// Float weights read float32 activations; the others quantized ones.
 public func readsFloats(type: UInt32) -> Bool { type == 0 || type == 1 || type == 30 }
 
+/// Are there kernels for a low-rank factor of a type, beside an input of few float32 numbers?
+public func multipliesLowRank(type: UInt32) -> Bool { readsFloats(type: type) || type == 8 }
+
 /// Formats whose prefill reads 16-bit activations (the rest: 8-bit).
 public func prefillReads16(type: UInt32) -> Bool { type == 8 || type == 20 || type == 23 }
 

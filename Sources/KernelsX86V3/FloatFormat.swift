@@ -36,6 +36,22 @@ enum BF16Format: FloatFormat {
   }
 }
 
+/// Q8_0 as numbers: for low-rank factors, whose other side is float32.
+enum Q8_0Factor: FloatFormat {
+  /// Of a block of 32: a half's scale and the codes.
+  private static var blockBytes: Int { 34 }
+  static var bytes: Int { preconditionFailure("Q8_0 has blocks") }
+  @inline(__always) static func load8(_ p: UnsafeRawPointer, _ index: Int) -> F256 {
+    let block = p + (index >> 5) * blockBytes
+    let codes = (block + 2 + (index & 31)).loadUnaligned(as: SIMD8<Int8>.self)
+    return F256(SIMD8<Float>(codes)) * splat(half(block, 0))
+  }
+  @inline(__always) static func load1(_ p: UnsafeRawPointer, _ index: Int) -> Float {
+    let block = p + (index >> 5) * blockBytes
+    return Float((block + 2 + (index & 31)).loadUnaligned(as: Int8.self)) * half(block, 0)
+  }
+}
+
 /// `rows` rows of float weights times one token.
 @inline(__always)
 func matVec<F: FloatFormat>(

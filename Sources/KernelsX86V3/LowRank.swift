@@ -1,6 +1,6 @@
 import _Builtin_intrinsics.intel
 
-/// `y[token × stride + row] += b[row] · h[token]` for a low-rank factor `b` of float weights, `rank` columns.
+/// `y[token × stride + row] += b[row] · h[token]` for a low-rank factor `b`, `rank` columns.
 public func addLowRank(
   type: UInt32, weights b: UnsafeRawPointer, rowBytes: Int, rows: Int, rank: Int, h: UnsafePointer<Float>,
   hStride: Int, tokens: Int, to y: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutableRawPointer
@@ -32,6 +32,7 @@ public func addLowRank(
   case 0: run(F32Format.self)
   case 1: run(F16Format.self)
   case 30: run(BF16Format.self)
+  case 8: run(Q8_0Factor.self)
   default: preconditionFailure("no low-rank kernel for tensor type \(type)")
   }
 }

@@ -28,7 +28,7 @@ public struct LowRankTerm {
   }
 }
 
-/// Up to 16 rows of a low-rank factor of float weights as `[rank][16 rows]`: `LowRankTerm.panel`.
+/// Up to 16 rows of a low-rank factor as `[rank][16 rows]`: `LowRankTerm.panel`.
 public func packLowRank(
   type: UInt32, weights b: UnsafeRawPointer, rowBytes: Int, rows: Int, rank: Int,
   into panel: UnsafeMutablePointer<Float>
@@ -37,6 +37,7 @@ public func packLowRank(
   case 0: packPanel(F32Format.self, b, rowBytes: rowBytes, rows: rows, first: 0, count: rank, into: panel)
   case 1: packPanel(F16Format.self, b, rowBytes: rowBytes, rows: rows, first: 0, count: rank, into: panel)
   case 30: packPanel(BF16Format.self, b, rowBytes: rowBytes, rows: rows, first: 0, count: rank, into: panel)
+  case 8: packPanel(Q8_0Factor.self, b, rowBytes: rowBytes, rows: rows, first: 0, count: rank, into: panel)
   default: preconditionFailure("no low-rank kernel for tensor type \(type)")
   }
 }

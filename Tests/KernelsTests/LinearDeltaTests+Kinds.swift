@@ -7,7 +7,7 @@ import Kernels
 /// Every kind of delta that a whole batch has.
 extension LinearDeltaTests {
   enum Kind: CaseIterable, Sendable {
-    case stack, biased, magnitude, magnitudeAndPlain, magnitudes, gainAlone, rows, manyRanks
+    case stack, packed, biased, magnitude, magnitudeAndPlain, magnitudes, gainAlone, rows, manyRanks
 
     func delta(_ site: Int, _ outputs: Int) throws -> LowRankDelta {
       let seed = UInt64(1000 + 100 * site)
@@ -25,6 +25,9 @@ extension LinearDeltaTests {
       let own = try segment(8, .f16, 0.5, seed + 50, gain: gain)
       switch self {
       case .stack: return LowRankDelta(segments: plain)
+      case .packed:
+        return LowRankDelta(
+          segments: try [segment(32, .q8_0, 0.8, seed), segment(96, .q8_0, 0.3, seed + 10)])
       case .biased: return LowRankDelta(segments: plain, bias: bias)
       case .magnitude: return LowRankDelta(segments: [own], gain: gain)
       case .magnitudeAndPlain:

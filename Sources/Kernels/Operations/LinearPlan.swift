@@ -28,7 +28,7 @@ final class LinearPlan {
     let gain: UnsafeMutablePointer<Float>?
     let bias: UnsafeMutablePointer<Float>?
     let parts: Range<Int>
-    /// Are all factors floats, and 16 rows of every `b` together few enough for a worker's memory? Then a kernel may add
+    /// Are all factors of types that adapters have, and 16 rows of every `b` together few enough for a worker's memory? Then a kernel may add
     /// them before it writes a result.
     let canFuse: Bool
   }
@@ -146,7 +146,7 @@ final class LinearPlan {
         <= WorkerScratch.tileFloats
       && delta.segments.allSatisfy {
         // Wider ones are added in several steps, whose sums have other bits.
-        $0.rank <= 256 && [.f32, .f16, .bf16].contains($0.b.type)
+        $0.rank <= 256 && [.f32, .f16, .bf16, .q8_0].contains($0.b.type)
       }
   }
 

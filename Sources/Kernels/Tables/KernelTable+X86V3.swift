@@ -13,7 +13,7 @@
       projectionForms: formsV3,
       project: multiplyV3,
       addMultiply: { w, h, hStride, tokens, y, stride, scratch in
-        guard readsFloats(type: w.type.rawValue) else {
+        guard multipliesLowRank(type: w.type.rawValue) else {
           PortableKernels.addMultiply(w, h, hStride, tokens, y, stride, scratch)
           return
         }

@@ -121,7 +121,7 @@ struct AdapterFitter {
   func tensor(of change: Change) -> ModuleNames.Tensor? {
     let expert = change.expert
     if adapter.naming != .peft { return ModuleNames.Tensor(name: change.tensor, expert: expert) }
-    return names.tensor(of: change.tensor).map {
+    return cache.tensor(of: change.tensor, names).map {
       ModuleNames.Tensor(name: $0.name, expert: $0.expert ?? expert)
     }
   }
@@ -268,18 +268,25 @@ struct AdapterFitter {
   private func reordered(
     _ matrix: WeightMatrix, _ site: Site, _ index: Int, _ role: BindingCache.Role
   ) -> WeightMatrix {
-    guard adapter.naming == .peft, let order = site.rowOrder.sources(rows: matrix.rows) else { return matrix }
-    return cache.matrix(adapter.contentHash, index, role) { matrix.gathering(order) }
+    guard adapter.naming == .peft, site.rowOrder.moves(rows: matrix.rows) else { return matrix }
+    return cache.matrix(adapter.contentHash, index, role) {
+      site.rowOrder.sources(rows: matrix.rows).map(matrix.gathering) ?? matrix
+    }
   }
 }
 
 extension Site.RowOrder {
+  /// Has the model's file so many rows in another order than training?
+  func moves(rows: Int) -> Bool {
+    if case .rotaryPairs(let heads) = self { rows % (2 * heads) == 0 } else { false }
+  }
+
   /// For each row of the model's file, the row that it was in training; nil: the same.
   ///
   /// A head's first half and second half alternate in the file: rows `i` and `i + n/2` become `2i` and `2i + 1`. Source:
   /// the `permute` of llama.cpp's converter.
   func sources(rows: Int) -> [Int]? {
-    guard case .rotaryPairs(let heads) = self, rows % (2 * heads) == 0 else { return nil }
+    guard case .rotaryPairs(let heads) = self, moves(rows: rows) else { return nil }
     let size = rows / heads
     return (0..<rows).map { row in
       let place = row % size

@@ -3,15 +3,15 @@ import Synchronization
 import Transformer
 
 /// What was computed to fit adapters to one model, kept so that the next binding need not: matrices in the model's row order
-/// and DoRA's norms, bounded, so that what was not used for longest goes first; and the model's vocabulary. It never holds on
-/// to an adapter's file.
+/// and DoRA's gains, bounded, so that what was not used for longest goes first; where the tensors of names are; and the model's
+/// vocabulary. It never holds on to an adapter's file.
 package final class BindingCache: Sendable {
   enum Role: Hashable, Sendable {
     /// A factor B, or a whole weight, in the model's row order.
     case factor, weight
     /// An embedding's B with its gain in it.
     case gainedFactor(scale: Float)
-    /// Magnitudes divided by norms, `1 × outputs`.
+    /// Magnitudes divided by norms.
     case gain(scale: Float)
   }
 
@@ -21,8 +21,14 @@ package final class BindingCache: Sendable {
     let role: Role
   }
 
+  private struct Entry {
+    let value: any Sendable
+    let byteCount: Int
+    var lastUse: Int
+  }
+
   private struct State {
-    var entries: [Key: (matrix: WeightMatrix, lastUse: Int)] = [:]
+    var entries: [Key: Entry] = [:]
     var byteCount = 0
     var uses = 0
     var made = 0
@@ -30,6 +36,7 @@ package final class BindingCache: Sendable {
 
   private let byteLimit: Int
   private let state = Mutex(State())
+  private let tensors = Mutex<[String: ModuleNames.Tensor]>([:])
   private let ownVocabulary = Mutex<ModelVocabulary?>(nil)
 
   package init(byteLimit: Int = 128 << 20) { self.byteLimit = byteLimit }
@@ -49,29 +56,52 @@ package final class BindingCache: Sendable {
     }
   }
 
+  /// Most names of modules that it remembers: more than a model has.
+  private static let nameLimit = 1 << 16
+
+  /// The model's tensor that a module's name stands for, found once.
+  func tensor(of module: String, _ names: ModuleNames) -> ModuleNames.Tensor? {
+    if let known = tensors.withLock({ $0[module] }) { return known }
+    guard let tensor = names.tensor(of: module) else { return nil }
+    tensors.withLock { if $0.count < Self.nameLimit { $0[module] = tensor } }
+    return tensor
+  }
+
   /// The matrix under this key, made if it is not there.
   func matrix(
     _ adapter: ContentHash, _ change: Int, _ role: Role, _ make: () -> WeightMatrix
   ) -> WeightMatrix {
-    let key = Key(adapter: adapter, change: change, role: role)
-    let found: WeightMatrix? = state.withLock { state in
+    value(Key(adapter: adapter, change: change, role: role), \.byteCount, make)
+  }
+
+  /// The vector under this key, made if it is not there.
+  func vector(
+    _ adapter: ContentHash, _ change: Int, _ role: Role, _ make: () throws(AdapterError) -> Matrix
+  ) throws(AdapterError) -> Matrix {
+    try value(Key(adapter: adapter, change: change, role: role), \.byteCount, make)
+  }
+
+  private func value<Value: Sendable, Failure: Error>(
+    _ key: Key, _ size: (Value) -> Int, _ make: () throws(Failure) -> Value
+  ) throws(Failure) -> Value {
+    let found: (any Sendable)? = state.withLock { state in
       state.uses += 1
-      guard let matrix = state.entries[key]?.matrix else { return nil }
       state.entries[key]?.lastUse = state.uses
-      return matrix
+      return state.entries[key]?.value
     }
-    if let found { return found }
-    let made = make()
+    if let found = found as? Value { return found }
+    let made = try make()
+    let byteCount = size(made)
     state.withLock { state in
       state.made += 1
-      guard made.byteCount <= byteLimit, state.entries[key] == nil else { return }
-      state.entries[key] = (made, state.uses)
-      state.byteCount += made.byteCount
+      guard byteCount <= byteLimit, state.entries[key] == nil else { return }
+      state.entries[key] = Entry(value: made, byteCount: byteCount, lastUse: state.uses)
+      state.byteCount += byteCount
       while state.byteCount > byteLimit,
         let oldest = state.entries.min(by: { $0.value.lastUse < $1.value.lastUse })
       {
         state.entries[oldest.key] = nil
-        state.byteCount -= oldest.value.matrix.byteCount
+        state.byteCount -= oldest.value.byteCount
       }
     }
     return made

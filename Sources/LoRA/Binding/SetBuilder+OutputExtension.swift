@@ -50,7 +50,7 @@ extension SetBuilder.Place {
 extension Array<Float> {
   /// At least `count` values.
   func padded(to count: Int, with value: Float) -> [Float] {
-    self + [Float](repeating: value, count: Swift.max(0, count - self.count))
+    self.count >= count ? self : self + [Float](repeating: value, count: count - self.count)
   }
 }
 

@@ -113,7 +113,11 @@ struct SetBuilder {
   private mutating func addBias(_ bias: [Float], _ scale: Float, _ site: Int) {
     // As long as the model's outputs at least; of added tokens some adapters have biases, others have not.
     let count = max(bias.count, decoder.weights.sites[site].outputs)
-    var sum = (places[site].bias ?? []).padded(to: count, with: 0)
+    guard let other = places[site].bias else {
+      places[site].bias = bias.map { scale * $0 }.padded(to: count, with: 0)
+      return
+    }
+    var sum = other.padded(to: count, with: 0)
     for i in bias.indices { sum[i] += scale * bias[i] }
     places[site].bias = sum
   }
@@ -136,47 +140,48 @@ struct SetBuilder {
     places[site].owners[.magnitude] = adapter
     let isEmbedding = decoder.weights.sites[site].kind == .embedding
     let gain = try self.gain(fitted, magnitude, site, adapter, scale)
-    let own = Matrix(rows: 1, columns: gain.count, gain)
     places[site].gain =
       places[site].gain.map { other in
-        let count = max(other.columns, gain.count)
-        let sum = zip(other.values(row: 0).padded(to: count, with: 1), gain.padded(to: count, with: 1))
-        return Matrix(rows: 1, columns: count, sum.map { $0 + ($1 - 1) })
-      } ?? own
+        let count = max(other.columns, gain.columns)
+        let sum = [other, gain].map { $0.values(row: 0).padded(to: count, with: 1) }
+        return Matrix(rows: 1, columns: count, zip(sum[0], sum[1]).map { $0 + ($1 - 1) })
+      } ?? gain
     if scale == 0 { return }
     if isEmbedding {
       let b = cache.matrix(adapter.contentHash, fitted.index, .gainedFactor(scale: scale)) {
-        pair.b.multiplyingRows(by: gain)
+        pair.b.multiplyingRows(by: gain.values(row: 0))
       }
       places[site].segments.append(LowRankDelta.Segment(a: pair.a, b: b, scale: scale))
     } else {
       places[site].segments.append(
         LowRankDelta.Segment(
-          a: pair.a, b: pair.b, scale: scale, gain: own))
+          a: pair.a, b: pair.b, scale: scale, gain: gain))
     }
   }
 
-  /// `magnitude / ‖W + scale × B·A‖`, the scale being the effective one. A row that is all 0 stays so.
+  /// `magnitude / ‖W + scale × B·A‖`, the scale being the effective one; `1 × outputs`, of an embedding `1 × inputs`. A row
+  /// that is all 0 stays so.
   private func gain(
     _ fitted: FittedPair, _ magnitude: [Float], _ site: Int, _ adapter: Adapter, _ scale: Float
-  ) throws(AdapterError) -> [Float] {
+  ) throws(AdapterError) -> Matrix {
     let place = decoder.weights.sites[site]
     guard let weight = decoder.matrix(of: place) else {
       throw .unknownTarget(adapter: adapter.path, tensor: fitted.pair.tensor)
     }
     let added = places[site].rows
-    let gain = cache.matrix(adapter.contentHash, fitted.index, .gain(scale: scale)) {
+    return try cache.vector(adapter.contentHash, fitted.index, .gain(scale: scale)) {
+      () throws(AdapterError) in
       let pair = fitted.pair
       let norms =
         place.kind == .embedding
         ? columnNorms(weight, added, pair, scale) : rowNorms(weight, added, pair, magnitude.count, scale)
-      return WeightMatrix(
-        rows: 1, columns: norms.count, zip(magnitude, norms).map { $1 == 0 ? 0 : $0 / $1 })
-    }.dequantized().padded(to: place.kind == .embedding ? place.inputs : place.outputs, with: 1)
-    guard gain.allSatisfy(\.isFinite) else {
-      throw .notFinite(file: adapter.path, what: "the magnitude of '\(fitted.pair.tensor)' over its norm")
+      let gain = zip(magnitude, norms).map { $1 == 0 ? 0 : $0 / $1 }
+        .padded(to: place.kind == .embedding ? place.inputs : place.outputs, with: 1)
+      guard gain.allSatisfy(\.isFinite) else {
+        throw .notFinite(file: adapter.path, what: "the magnitude of '\(fitted.pair.tensor)' over its norm")
+      }
+      return Matrix(rows: 1, columns: gain.count, gain)
     }
-    return gain
   }
 
   /// One for each of the first `count` rows of a matrix that has more rows than the model's, the adapter's own, or fewer.

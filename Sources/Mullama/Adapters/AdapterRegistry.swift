@@ -120,6 +120,14 @@ struct AdapterRegistry: Sendable {
     bound = try prepared.set(entries)
   }
 
+  /// As above, and finds what keeps the adapter of a name from being applied even if it is not applied now.
+  mutating func rebind(_ prepared: AdapterPreparation, checking name: String) throws {
+    let entry = entries[try index(of: name)]
+    // Binding checks all that it binds.
+    if (entry.scale ?? 0) == 0, let adapter = entry.adapter { try prepared.checkFit(adapter) }
+    try rebind(prepared)
+  }
+
   /// Entries, which are in memory unless their scale is 0, as they are bound.
   func stack(of parts: [(entry: Entry, scale: Float)]) -> [AdapterBinding.Entry] {
     parts.compactMap { part in

@@ -124,7 +124,6 @@ public struct LoRAManager: Sendable {
   ) throws {
     let entry = registry.entries[try registry.index(of: name)]
     try registry.makeRoom(for: name, needing: entry.origin.byteCount, keeping: [name])
-    if let adapter = entry.adapter { try prepared.checkFit(adapter) }
-    try registry.rebind(prepared)
+    try registry.rebind(prepared, checking: name)
   }
 }

@@ -44,8 +44,7 @@ extension Model {
         _ = try registry.add(adapter, name: name, scale: scale)
       }
       try registry.makeRoom(for: name, needing: adapter.byteCount, keeping: [name])
-      try prepared.checkFit(adapter)
-      try registry.rebind(prepared)
+      try registry.rebind(prepared, checking: name)
       return name
     }
   }

@@ -1,7 +1,15 @@
 import Mullama
 
-/// How long changes of a model's adapters take, in seconds: medians of some repetitions.
+/// How long adapters take, in seconds: from their files to a model that has them, and then medians of some changes.
+///
+/// Nothing else may use the model: a set of adapters that somebody uses is not bound anew.
 struct AdapterTimes {
+  /// Of all adapters' files.
+  let byteCount: Int
+  /// Reading and checking the files, which stay mapped.
+  let load: Double
+  /// Applying all of them for the first time: with norms over the model's weights where they are DoRA.
+  let firstBind: Double
   /// Applying all of them to the model, which has none.
   let bind: Double
   /// Taking one that is loaded away and putting it back.
@@ -10,10 +18,17 @@ struct AdapterTimes {
 
   private static let repetitions = 51
 
-  /// nil for a model without adapters. The model's adapters are as before afterwards.
-  init?(_ model: Model) throws {
-    let applied = model.adapters
-    guard let first = applied.first else { return nil }
+  /// Loads and applies the adapters, and leaves the model with them; nil: there are none.
+  init?(_ arguments: AdapterArguments, _ model: Model) throws {
+    if arguments.choices.isEmpty { return nil }
+    let start = ContinuousClock.now
+    let adapters = try arguments.load()
+    let loaded = ContinuousClock.now
+    try arguments.apply(adapters, to: model)
+    firstBind = (ContinuousClock.now - loaded).seconds
+    load = (loaded - start).seconds
+    byteCount = adapters.reduce(0) { $0 + $1.byteCount }
+    let applied = model.adapters, first = applied[0]
     let manager = LoRAManager(model)
     func median(_ body: () throws -> Void) throws -> Double {
       var samples: [Double] = []
@@ -38,5 +53,7 @@ struct AdapterTimes {
       for entry in applied { try manager.add(entry.adapter, scale: entry.scale, name: entry.name) }
     }
     bind = try median(restore)
+    // Their order too is as before, at the scales that were asked for.
+    try restore()
   }
 }

@@ -53,7 +53,10 @@ extension BenchReport {
     table.append("keys and values", Wording.bytes(cacheBytes))
     if let workingBytes { table.append("beside both", Wording.bytes(workingBytes)) }
     if let adapterTimes {
-      table.append("bind adapters", Wording.seconds(adapterTimes.bind))
+      table.append("adapters' files", Wording.bytes(adapterTimes.byteCount))
+      table.append("load adapters", Wording.seconds(adapterTimes.load))
+      table.append("bind adapters first", Wording.seconds(adapterTimes.firstBind))
+      table.append("bind adapters again", Wording.seconds(adapterTimes.bind))
       table.append("switch an adapter", Wording.seconds(adapterTimes.switching))
       table.append("change a scale", Wording.seconds(adapterTimes.scaleChange))
     }
@@ -86,6 +89,9 @@ extension BenchReport {
       "anonymous_resident_bytes": .optional(memory.anonymous) { .integer($0) },
       "kv_bytes": .integer(cacheBytes),
       "working_bytes": .optional(workingBytes) { .integer($0) },
+      "adapter_bytes": .optional(adapterTimes) { .integer($0.byteCount) },
+      "adapter_load_seconds": .optional(adapterTimes) { .number($0.load) },
+      "adapter_first_bind_seconds": .optional(adapterTimes) { .number($0.firstBind) },
       "adapter_bind_seconds": .optional(adapterTimes) { .number($0.bind) },
       "adapter_switch_seconds": .optional(adapterTimes) { .number($0.switching) },
       "scale_change_seconds": .optional(adapterTimes) { .number($0.scaleChange) },

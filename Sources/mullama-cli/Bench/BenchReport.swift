@@ -39,12 +39,15 @@ struct BenchReport {
   let adapterTimes: AdapterTimes?
 
   init(
-    _ model: Model, loadSeconds: Double, _ measurement: BenchMeasurement, warmStart: Double, bandwidth: Double
+    _ model: Model, loadSeconds: Double, _ measurement: BenchMeasurement, warmStart: Double,
+    bandwidth: Double,
+    adapterTimes: AdapterTimes?
   ) throws {
     self.model = model
     self.loadSeconds = loadSeconds
     self.warmStart = warmStart
     self.bandwidth = bandwidth
+    self.adapterTimes = adapterTimes
     plan = measurement.plan
     let plan = plan, rounds = measurement.rounds, base = measurement.baseRounds
     func result(
@@ -68,7 +71,6 @@ struct BenchReport {
     firstToken = Samples(rounds.map(\.firstToken)).median
     cacheBytes = measurement.cacheByteCount
     memory = measurement.memory
-    adapterTimes = try AdapterTimes(model)
   }
 
   /// Bytes of weights that a decode of this result reads per second.

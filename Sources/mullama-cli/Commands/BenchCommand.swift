@@ -63,7 +63,7 @@ struct BenchCommand: ParsableCommand {
     let model = try ModelArguments.load(self.model.model, options: self.model.options)
     let loadSeconds = (ContinuousClock.now - start).seconds
     let capacity = self.model.context ?? plan.length
-    try adapters.apply(to: model)
+    let adapterTimes = try AdapterTimes(adapters, model)
     var progress = ProgressBar(total: repetitions + 2)
     defer { progress.clear() }
     progress.update(0)
@@ -81,7 +81,8 @@ struct BenchCommand: ParsableCommand {
     }
     progress.clear()
     let report = try BenchReport(
-      model, loadSeconds: loadSeconds, measurement, warmStart: Samples(starts).median, bandwidth: bandwidth)
+      model, loadSeconds: loadSeconds, measurement, warmStart: Samples(starts).median, bandwidth: bandwidth,
+      adapterTimes: adapterTimes)
     if json {
       OutputStream.results.writeLine(report.json.text)
     } else {

@@ -45,9 +45,14 @@ package struct AdapterArguments: ParsableArguments {
   }
 
   /// Loads the adapters and applies them to a model, in order.
-  func apply(to model: Model) throws {
-    for choice in choices {
-      try model.applyAdapter(LoRAAdapter.load(choice.path), scale: choice.scale)
+  func apply(to model: Model) throws { try apply(load(), to: model) }
+
+  /// The adapters in order.
+  func load() throws -> [LoRAAdapter] { try choices.map { try LoRAAdapter.load($0.path) } }
+
+  func apply(_ adapters: [LoRAAdapter], to model: Model) throws {
+    for (choice, adapter) in zip(choices, adapters) {
+      try model.applyAdapter(adapter, scale: choice.scale)
     }
   }
 }

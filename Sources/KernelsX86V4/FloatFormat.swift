@@ -1,1 +1,0 @@
-../KernelsX86V3/FloatFormat.swift
