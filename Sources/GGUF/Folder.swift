@@ -13,6 +13,12 @@ package enum Folder {
 
   package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+  /// Is there anything of this name, be it a link that leads nowhere?
+  package static func isListed(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0
+  }
+
   /// Is there a folder of this name, or a link to one?
   package static func isFolder(_ path: String) -> Bool {
     var status = stat()

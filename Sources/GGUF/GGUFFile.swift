@@ -74,6 +74,9 @@ package final class GGUFFile: Sendable {
     return try body(bytes(of: tensor))
   }
 
+  /// The paths of all parts.
+  package var paths: [String] { files.map(\.path) }
+
   /// The sizes of all parts.
   package var mappedByteCount: Int { files.reduce(0) { $0 + $1.count } }
 

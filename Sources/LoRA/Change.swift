@@ -95,6 +95,9 @@ package struct LowRankPair: Sendable {
 
   package var rank: Int { b.columns }
 
+  /// Experts that a stack may have; the models with the most have some hundreds.
+  static let expertLimit = 1 << 14
+
   /// The one expert that it is for, if it is for one.
   package var expert: Int? { if case .expert(let index) = part { index } else { nil } }
 

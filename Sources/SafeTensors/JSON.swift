@@ -45,7 +45,7 @@ package indirect enum JSON: Equatable, Sendable {
     case .null: text += "null"
     case .bool(let value): text += value ? "true" : "false"
     case .number(let digits): text += digits
-    case .string(let value): text += Self.quoted(value.prefix(limit))
+    case .string(let value): text += Self.quoted(value.unicodeScalars.prefix(limit))
     case .array(let values):
       text += "["
       for (index, value) in values.enumerated() where text.count <= limit {
@@ -56,7 +56,7 @@ package indirect enum JSON: Equatable, Sendable {
     case .object(let keys, let values):
       text += "{"
       for (index, key) in keys.enumerated() where text.count <= limit {
-        text += "\(index > 0 ? ", " : "")\(Self.quoted(key.prefix(limit))): "
+        text += "\(index > 0 ? ", " : "")\(Self.quoted(key.unicodeScalars.prefix(limit))): "
         values[index].write(to: &text, limit: limit)
       }
       text += "}"
@@ -66,9 +66,11 @@ package indirect enum JSON: Equatable, Sendable {
 
 extension JSON {
   /// A text as a JSON string.
-  private static func quoted(_ text: Substring) -> String {
+  ///
+  /// Scalars and not characters: one character may have megabytes of accents.
+  private static func quoted(_ text: Substring.UnicodeScalarView) -> String {
     var result = "\""
-    for scalar in text.unicodeScalars {
+    for scalar in text {
       switch scalar {
       case "\"": result += "\\\""
       case "\\": result += "\\\\"

@@ -8,6 +8,8 @@ struct JSONParser {
   private var values = 0
 
   private static let depthLimit = 32
+  /// Bytes of a key: names of tensors, modules and settings, and patterns of at most 4096 characters.
+  private static let keyLimit = 16_384
 
   private init(_ bytes: [UInt8], valueLimit: Int) {
     self.bytes = bytes
@@ -72,6 +74,10 @@ struct JSONParser {
       skipSpace()
       let start = position
       let key = try string()
+      guard key.utf8.count <= Self.keyLimit else {
+        throw JSONError(
+          offset: start, reason: "a key of \(key.utf8.count) bytes; at most \(Self.keyLimit) are allowed")
+      }
       guard seen.insert(key).inserted else {
         throw JSONError(offset: start, reason: "the key '\(key)' appears twice")
       }

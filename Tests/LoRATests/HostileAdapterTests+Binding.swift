@@ -36,6 +36,31 @@ extension HostileAdapterTests {
     ) { Self.pair(&$0, tensor, a: [64, 4], b: [4, 64]) }
   }
 
+  /// The factors of an embedding have no bias, which is not passed over.
+  @Test func biasesOfEmbeddingFactors() throws {
+    try expectUnbindable(
+      .unsupportedTarget(
+        adapter: Self.name, tensor: "token_embd.weight.lora_bias",
+        reason: "the factors of an embedding have no bias")
+    ) {
+      Self.pair(&$0, "token_embd.weight", a: [4, 320], b: [4, 64])
+      $0.put(GGUFDraft.Tensor("token_embd.weight.lora_bias", [64], .init(repeating: 1, count: 64)))
+    }
+  }
+
+  /// A stack becomes a pair for each of its experts.
+  @Test func stacksWithoutEnd() throws {
+    #expect {
+      try Self.read { Self.pair(&$0, "blk.0.ffn_up_exps.weight", a: [1, 1, 20_000], b: [1, 1, 20_000]) }
+    } throws: { error in
+      if case AdapterError.unsupportedTarget(_, "blk.0.ffn_up_exps.weight.lora_a", let reason) = error {
+        reason.contains("20000 experts")
+      } else {
+        false
+      }
+    }
+  }
+
   /// Every site with one input or output too many or too few.
   @Test func factorsOfAnotherShape() throws {
     let run = try DecoderRun(.llama, .reference)

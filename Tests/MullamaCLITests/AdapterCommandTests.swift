@@ -278,6 +278,49 @@ import Testing
     }
   }
 
+  /// Neither command writes over what it reads, under whatever name.
+  @Test func inputsAreKept() throws {
+    try withTemporaryDirectory { folder in
+      let files = FileManager.default
+      func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+      try files.copyItem(atPath: model, toPath: path("model.gguf"))
+      try files.copyItem(atPath: Fixtures.path("llama/adapters/lora/adapter.gguf"), toPath: path("lora.gguf"))
+      try files.copyItem(atPath: peft("lora"), toPath: path("peft"))
+      try files.createSymbolicLink(
+        atPath: path("link"), withDestinationPath: path("peft/adapter_model.safetensors"))
+      try files.createSymbolicLink(atPath: path("nowhere"), withDestinationPath: path("gone"))
+      func contents() throws -> [String: Data] {
+        try files.subpathsOfDirectory(atPath: folder.path).reduce(into: [:]) {
+          $0[$1] = files.contents(atPath: path($1))
+        }
+      }
+      let before = try contents()
+      let outputs = [
+        "model.gguf", "peft/adapter_model.safetensors", "peft/adapter_config.json", "link", "nowhere",
+      ]
+      for output in outputs {
+        for arguments in [
+          ["convert", path("peft"), "--base", path("model.gguf")],
+          ["convert", path("peft/adapter_model.safetensors"), "--base", path("model.gguf")],
+          ["merge", path("model.gguf"), path("peft")],
+        ] {
+          let run = try CommandLineRun(["adapter"] + arguments + ["-o", path(output)])
+          #expect(run.status == 1 && run.isOneLineError && run.errors.contains(path(output)), "\(output)")
+        }
+      }
+      for arguments in [["convert", path("lora.gguf")], ["merge", path("model.gguf"), path("lora.gguf")]] {
+        let run = try CommandLineRun(["adapter"] + arguments + ["-o", path("lora.gguf")])
+        #expect(run.status == 1 && run.isOneLineError && run.errors.contains("would replace"))
+      }
+      #expect(try contents() == before)
+      // A GGUF file beside a PEFT folder's own files is none of them.
+      let convert = [
+        "adapter", "convert", path("peft"), "--base", path("model.gguf"), "-o", path("peft/a.gguf"),
+      ]
+      for _ in 0..<2 { #expect(try CommandLineRun(convert).status == 0) }
+    }
+  }
+
   @Test func diffNamesWhatDiffers() throws {
     let same = try CommandLineRun(["adapter", "diff", peft("lora"), peft("lora")])
     #expect(same.status == 0 && same.output == "no difference in 21 changes\n")

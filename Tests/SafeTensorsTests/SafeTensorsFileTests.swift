@@ -87,6 +87,16 @@ import Testing
       .invalidHeader(file: Self.name, error: JSONError(offset: offset, reason: reason)), header)
   }
 
+  /// Names are taken apart into words, each of which costs more than its bytes.
+  @Test func namesWithoutEnd() {
+    let name = String(repeating: ".", count: 16_385)
+    expect(
+      .invalidHeader(
+        file: Self.name,
+        error: JSONError(offset: 1, reason: "a key of 16385 bytes; at most 16384 are allowed")),
+      #"{"\#(name)":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, data: 1)
+  }
+
   @Test func entriesThatAreWrong() {
     func entry(_ key: String, _ expected: String, _ found: String) -> SafeTensorsError {
       .invalidEntry(file: Self.name, tensor: "a", key: key, expected: expected, found: found)

@@ -37,9 +37,17 @@ package struct AdapterBinding: AdapterBinder {
     AdapterFitter(adapter, decoder, cache).fit().problems
   }
 
-  /// The same, and the tokens of an adapter that the model lacks, ascending by id; none if it does not fit.
+  /// The same, what shows only when it is bound, and the tokens of an adapter that the model lacks, ascending by id; none if it
+  /// does not fit.
+  ///
+  /// - Complexity: that of `bind`.
   package func check(_ adapter: Adapter) -> (problems: [AdapterError], tokens: [AddedToken]) {
-    let (_, problems, tokens) = AdapterFitter(adapter, decoder, cache).fit()
+    let (_, found, tokens) = AdapterFitter(adapter, decoder, cache).fit()
+    var problems = found
+    // Each change by itself may fit, and two of them exclude each other.
+    if problems.isEmpty {
+      do throws(AdapterError) { _ = try bind([Entry(adapter, scale: 1)]) } catch { problems = [error] }
+    }
     return (problems, problems.isEmpty ? tokens : [])
   }
 

@@ -162,6 +162,11 @@ struct AdapterFitter {
         adapter: adapter.path, tensor: pair.tensor, limit: largestRank, found: pair.rank)
     }
     if site.kind == .embedding {
+      guard pair.bias == nil else {
+        throw .unsupportedTarget(
+          adapter: adapter.path, tensor: adapter.naming.name(of: pair.tensor, "b bias"),
+          reason: "the factors of an embedding have no bias")
+      }
       try fitEmbedding(pair, site)
       let magnitude = try vector(pair.magnitude, site.inputs, pair.tensor, "magnitude")
       return [FittedPair(pair: pair, bias: nil, magnitude: magnitude, index: index)]

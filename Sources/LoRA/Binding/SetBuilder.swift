@@ -43,13 +43,15 @@ struct SetBuilder {
     for case .rows(let site, let indices, let values) in changes {
       try add(rows: indices, values, site, adapter)
     }
+    // Before magnitudes: a matrix that is replaced excludes them, and may have the rows that their norms would be over.
+    for case .matrix(let site, let matrix) in changes {
+      try claim(site, .matrix, against: [.matrix, .rows, .addedRows, .magnitude], adapter)
+      places[site].matrix = matrix
+    }
     for change in changes {
       switch change {
-      case .rows: break
+      case .rows, .matrix: break
       case .lowRank(let site, let pair): try add(pair, site, adapter, scale)
-      case .matrix(let site, let matrix):
-        try claim(site, .matrix, against: [.matrix, .rows, .addedRows, .magnitude], adapter)
-        places[site].matrix = matrix
       case .norm(let site, let weight):
         try claim(site, .norm, against: [.norm], adapter)
         norms[site] = weight
@@ -65,6 +67,7 @@ struct SetBuilder {
     rows indices: [Int], _ values: WeightMatrix, _ site: Int, _ adapter: Adapter
   ) throws(AdapterError) {
     let outputs = decoder.weights.sites[site].outputs
+    let other = places[site].owners[.rows] ?? places[site].owners[.addedRows]
     if indices.contains(where: { $0 < outputs }) {
       try claim(site, .rows, against: [.matrix, .magnitude], adapter)
     }
@@ -73,8 +76,8 @@ struct SetBuilder {
     }
     for (row, index) in indices.enumerated() {
       let value = values.slice(rows: row..<row + 1).dequantized()
-      if let other = places[site].rows.updateValue(value, forKey: index), other != value {
-        throw conflict(site, adapter, adapter)
+      if let old = places[site].rows.updateValue(value, forKey: index), old != value {
+        throw conflict(site, other ?? adapter, adapter)
       }
     }
   }
@@ -107,7 +110,14 @@ struct SetBuilder {
   }
 
   private func conflict(_ site: Int, _ first: Adapter, _ second: Adapter) -> AdapterError {
-    .conflict(tensor: decoder.weights.sites[site].tensor, first: first.path, second: second.path)
+    let tensor = decoder.weights.sites[site].tensor
+    // To apply one at a time would not help.
+    if first === second {
+      return .contradiction(
+        file: first.path,
+        what: "it changes '\(tensor)' in two ways, of which one replaces what the other changes")
+    }
+    return .conflict(tensor: tensor, first: first.path, second: second.path)
   }
 
   private mutating func addBias(_ bias: [Float], _ scale: Float, _ site: Int) {

@@ -54,15 +54,13 @@ struct TokenFitter {
   }
 
   private func checkRows(_ id: Int) throws(AdapterError) {
+    let lacks: String? =
+      !embedded.contains(id) ? "token_embd.weight" : !output.contains(id) ? "output.weight" : nil
+    guard let lacks else { return }
+    // Only now: it is a walk over all tokens, for each of them.
     let text = adapter.addedTokens.first { $0.id == id }?.text
-    if !embedded.contains(id) {
-      throw .missingTokenRow(
-        adapter: adapter.path, tensor: "token_embd.weight", id: id, text: text, rows: vocabularySize)
-    }
-    if !output.contains(id) {
-      throw .missingTokenRow(
-        adapter: adapter.path, tensor: "output.weight", id: id, text: text, rows: vocabularySize)
-    }
+    throw .missingTokenRow(
+      adapter: adapter.path, tensor: lacks, id: id, text: text, rows: vocabularySize)
   }
 
   private func newTokens() throws(AdapterError) -> [AddedToken] {

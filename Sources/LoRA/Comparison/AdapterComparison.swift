@@ -88,7 +88,8 @@ package struct AdapterComparison: Sendable {
       switch change {
       case .lowRank(let pair):
         let tensor = pair.expert.map { "\(pair.tensor) expert \($0)" } ?? pair.tensor
-        let isEmbedding = tensor == "token_embd.weight" || tensor.hasSuffix("embed_tokens")
+        let isEmbedding = pair.hasEmbeddingShape(
+          isNamedSo: tensor == "token_embd.weight" || tensor.hasSuffix("embed_tokens"))
         return [
           Item(
             tensor: tensor, role: "delta", rank: pair.rank,

@@ -3,7 +3,8 @@ import Kernels
 /// Values whose norms and differences are wanted.
 ///
 /// Of low-rank products only small Gram matrices are computed: with `Δᵢ = sᵢ BᵢAᵢ`,
-/// `⟨Δ₁, Δ₂⟩ = s₁s₂ Σ (B₁ᵀB₂) ⊙ (A₁A₂ᵀ)`, r₁ × r₂ numbers instead of outputs × inputs.
+/// `⟨Δ₁, Δ₂⟩ = s₁s₂ Σ (B₁ᵀB₂) ⊙ (A₁A₂ᵀ)`, r₁ × r₂ numbers instead of outputs × inputs. Where a rank is so large that those
+/// are fewer, as no adapter but a hostile one has it, `Δᵢ` is computed row by row.
 enum ComparedValues: Sendable {
   /// A product for each expert, or just one.
   case products([LowRankPair], isEmbedding: Bool)
@@ -48,10 +49,32 @@ enum ComparedValues: Sendable {
     guard first.a[keyPath: inputs] == second.a[keyPath: inputs], first.b.rows == second.b.rows else {
       return nil
     }
+    let scale = Double(first.effectiveScale(1)) * Double(second.effectiveScale(1))
+    if first.rank > first.b.rows || second.rank > second.b.rows {
+      return scale * plainDot(first, second, isEmbedding)
+    }
     let left = gram(first.b, second.b, overRows: true)
     let right = gram(first.a, second.a, overRows: isEmbedding)
-    let scale = Double(first.effectiveScale(1)) * Double(second.effectiveScale(1))
     return scale * zip(left, right).reduce(0) { $0 + $1.0 * $1.1 }
+  }
+
+  /// The same sum over all entries of `BᵢAᵢ`, one row at a time: O(inputs) memory, O(outputs × inputs × ranks) time.
+  private static func plainDot(_ first: LowRankPair, _ second: LowRankPair, _ isEmbedding: Bool) -> Double {
+    let inputs = isEmbedding ? first.a.rows : first.a.columns
+    let factors = [first, second].map { (a: $0.a.dequantized(), b: $0.b.dequantized(), rank: $0.rank) }
+    return (0..<first.b.rows).reduce(0.0) { (sum: Double, row: Int) -> Double in
+      let rows = factors.map { factor -> [Double] in
+        var product = [Double](repeating: 0, count: inputs)
+        for k in 0..<factor.rank {
+          let value = Double(factor.b[row * factor.rank + k])
+          for n in 0..<inputs {
+            product[n] += value * Double(factor.a[isEmbedding ? n * factor.rank + k : k * inputs + n])
+          }
+        }
+        return product
+      }
+      return zip(rows[0], rows[1]).reduce(sum) { $0 + $1.0 * $1.1 }
+    }
   }
 
   /// `xᵀy` over their rows, or `x·yᵀ` over their columns: one number for each pair of ranks.
@@ -68,5 +91,14 @@ enum ComparedValues: Sendable {
       }
     }
     return sums
+  }
+}
+
+extension LowRankPair {
+  /// Is A one row of `rank` values for each token? The name says so where the shape fits both; without the model nothing else
+  /// has looked at the shape.
+  func hasEmbeddingShape(isNamedSo: Bool) -> Bool {
+    let isLinear = a.rows == rank * expertCount
+    return a.columns == rank && (isNamedSo || !isLinear)
   }
 }

@@ -76,5 +76,9 @@ package struct AdapterConversion: Sendable {
   package func serialized() throws(GGUFError) -> [UInt8] { try writer.serialized() }
 
   /// Writes the file; it appears under its name when it is complete.
-  package func write(to path: String) throws(GGUFError) { try writer.write(to: path) }
+  ///
+  /// - Parameter temporary: called with the name under which the file grows, to be removed if the process is interrupted.
+  package func write(to path: String, temporary: (String) -> Void = { _ in }) throws(GGUFError) {
+    try writer.write(to: path, temporary: temporary)
+  }
 }

@@ -73,9 +73,10 @@ struct ConversionBuilder {
     var counts: [Float: Int] = [:]
     var isScaled = false
     for group in groups {
+      let rank = group.rank
       for (_, pair) in group.pairs {
-        if pair.scaling != .none || pair.rank != group.rank { isScaled = true }
-        let alpha = alpha(of: pair, rank: group.rank)
+        if pair.scaling != .none || pair.rank != rank { isScaled = true }
+        let alpha = alpha(of: pair, rank: rank)
         if alpha != 0 { counts[alpha, default: 0] += 1 }
       }
     }

@@ -49,6 +49,11 @@ struct GGUFChanges {
     guard let part = Self.part(a.dimensions, b.dimensions) else {
       throw AdapterError.rankMismatch(file: file.path, tensor: base, a: a.dimensions, b: b.dimensions)
     }
+    if case .stack(let experts) = part, experts > LowRankPair.expertLimit {
+      throw AdapterError.unsupportedTarget(
+        adapter: file.path, tensor: a.name,
+        reason: "it has \(experts) experts, but at most \(LowRankPair.expertLimit) are allowed")
+    }
     return LowRankPair(
       tensor: base, a: try matrix(a), b: try matrix(b), part: part, scaling: scaling,
       bias: try parts[.bias].map { try vectors($0, part) },

@@ -128,6 +128,12 @@ private struct PEFTReader {
   private func pair(_ module: String, _ parts: [Part: SafeTensorInfo]) throws -> LowRankPair? {
     let isEmbedding = parts[.embeddingA] != nil || parts[.embeddingB] != nil
     let halves = isEmbedding ? (a: parts[.embeddingA], b: parts[.embeddingB]) : (a: parts[.a], b: parts[.b])
+    // PEFT's embeddings have neither the factors of linears nor biases of factors.
+    if isEmbedding, let other = parts[.a] ?? parts[.b] ?? parts[.factorBias] {
+      throw AdapterError.contradiction(
+        file: file.path,
+        what: "'\(module)' has factors of an embedding, and the tensor '\(other.name)' beside them")
+    }
     func missing(_ role: String) -> AdapterError { missingHalf(module, role, isEmbedding: isEmbedding) }
     guard halves.a != nil || halves.b != nil else {
       if let alone = parts[.magnitude] ?? parts[.factorBias] {
@@ -180,6 +186,13 @@ private struct PEFTReader {
   ) throws -> [LowRankPair] {
     guard let a = parts[.a] else { throw missingHalf(fused.parameter, "a") }
     guard let b = parts[.b] else { throw missingHalf(fused.parameter, "b") }
+    // PEFT knows parameters with nothing but factors.
+    let known: Set<Part> = [.a, .b, .baseWeight, .baseBias]
+    if let other = parts.filter({ !known.contains($0.key) }).map(\.value.name).min() {
+      throw AdapterError.unsupportedTarget(
+        adapter: file.path, tensor: other,
+        reason: "a fused parameter of experts (target_parameters) has two factors and nothing else")
+    }
     let rank = configuration.rank(of: fused.parameter)
     guard a.shape.count == 2, b.shape.count == 2, a.shape[0] == b.shape[1], a.shape[0] > 0,
       a.shape[0] % rank == 0, b.shape[0] % fused.projections.count == 0
@@ -187,6 +200,7 @@ private struct PEFTReader {
       throw AdapterError.rankMismatch(file: file.path, tensor: fused.parameter, a: a.shape, b: b.shape)
     }
     let count = a.shape[0] / rank, outputs = b.shape[0] / fused.projections.count
+    try checkCount(of: fused.parameter, experts: count)
     expertCounts["\(fused.module).0.\(fused.projections[0])"] = count
     let left = try matrix(a), right = try matrix(b)
     return (0..<count).flatMap { expert in
@@ -198,6 +212,15 @@ private struct PEFTReader {
           b: ownB.slice(rows: index * outputs..<(index + 1) * outputs),
           scaling: configuration.scaling(of: fused.parameter))
       }
+    }
+  }
+
+  /// Each expert becomes changes of its own, which are many times as large as a short row.
+  private func checkCount(of tensor: String, experts count: Int) throws(AdapterError) {
+    guard count <= LowRankPair.expertLimit else {
+      throw .unsupportedTarget(
+        adapter: file.path, tensor: tensor,
+        reason: "it has \(count) experts, but at most \(LowRankPair.expertLimit) are allowed")
     }
   }
 
@@ -236,6 +259,7 @@ private struct PEFTReader {
   private mutating func experts(_ parameter: String, _ tensor: SafeTensorInfo) throws -> [Change] {
     let projections = FusedExperts.projections(of: parameter)
     let count = tensor.shape[0], rows = tensor.shape[1]
+    try checkCount(of: tensor.name, experts: count)
     guard rows % projections.count == 0 else {
       throw AdapterError.unsupportedTarget(
         adapter: file.path, tensor: tensor.name,
@@ -279,7 +303,8 @@ private struct PEFTReader {
       throw AdapterError.unsupportedTarget(
         adapter: file.path, tensor: tensor.name, reason: "it is \(tensor.shape), expected one dimension")
     }
-    return try view(tensor, rows: 1, columns: count)
+    // `[0, 1]` has no value, though its largest dimension is 1.
+    return try view(tensor, rows: 1, columns: tensor.shape.contains(0) ? 0 : count)
   }
 
   private func matrix(_ tensor: SafeTensorInfo) throws -> WeightMatrix {

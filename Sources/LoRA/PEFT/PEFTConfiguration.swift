@@ -58,7 +58,10 @@ struct PEFTConfiguration: Sendable {
     guard let kind = root["peft_type"]?.string else {
       throw fields.invalid("peft_type", "'LORA'")
     }
-    guard kind == "LORA" else { throw .unsupportedKind(file: path, kind: kind) }
+    guard kind == "LORA" else {
+      throw .unsupportedKind(
+        file: path, kind: String(String.UnicodeScalarView(kind.unicodeScalars.prefix(60))))
+    }
     try fields.refuseUnsupported(members)
 
     self.path = path
@@ -94,10 +97,15 @@ struct PEFTConfiguration: Sendable {
     }
   }
 
-  func rank(of module: String) -> Int { ranks.first { $0.pattern.matches(module) }?.value ?? rank }
+  func rank(of module: String) -> Int {
+    if ranks.isEmpty { return rank }
+    let name = Array(module.unicodeScalars)
+    return ranks.first { $0.pattern.matches(name) }?.value ?? rank
+  }
 
   func scaling(of module: String) -> LowRankPair.Scaling {
-    let alpha = alphas.first { $0.pattern.matches(module) }?.value ?? alpha
+    let name = alphas.isEmpty ? [] : Array(module.unicodeScalars)
+    let alpha = alphas.first { $0.pattern.matches(name) }?.value ?? alpha
     return isRankStabilized ? .rankStabilized(alpha) : .alpha(alpha)
   }
 

@@ -73,7 +73,9 @@ struct PEFTFields {
     let way: String? =
       switch value("init_lora_weights") {
       case nil, .bool: nil
-      case .string(let name): Self.plainInitialisations.contains(name.lowercased()) ? nil : name
+      case .string(let name):
+        Self.plainInitialisations.contains(name.lowercased())
+          ? nil : String(String.UnicodeScalarView(name.unicodeScalars.prefix(60)))
       case .some(let other): other.excerpt()
       }
     if let way {
@@ -115,6 +117,13 @@ struct PEFTFields {
     return Float(number)
   }
 
+  /// Instructions of all patterns of a setting together, each of which is tried with each character of each module's name:
+  /// some hundred usual ones.
+  private static let patternLimit = 1 << 14
+  /// Characters of the plain ones, of which each decides at once. A model with 128 experts in 48 layers has 18 432 modules
+  /// with names of 45.
+  private static let plainPatternLimit = 1 << 21
+
   /// An object from regular expressions to values; the first that matches counts.
   func patterns<Value>(
     _ key: String, _ read: (JSON) -> Value?
@@ -122,14 +131,27 @@ struct PEFTFields {
     guard let value = value(key) else { return [] }
     guard let members = value.members else { throw invalid(key, "an object") }
     var found: [(pattern: ModulePattern, value: Value)] = []
+    var plainSteps = 0, steps = 0
     for (text, value) in members {
       guard let number = read(value) else {
         throw .invalidSetting(
           file: path, key: "\(key)['\(text)']", expected: "a number in range", found: value.excerpt())
       }
-      do { found.append((try ModulePattern(text), number)) } catch {
-        throw .invalidPattern(file: path, key: key, pattern: text, reason: error.reason)
+      let pattern: ModulePattern
+      do { pattern = try ModulePattern(text) } catch {
+        throw .invalidPattern(
+          file: path, key: key, pattern: String(String.UnicodeScalarView(text.unicodeScalars.prefix(100))),
+          reason: error.reason)
       }
+      if pattern.isPlain { plainSteps += pattern.stepCount } else { steps += pattern.stepCount }
+      guard plainSteps <= Self.plainPatternLimit, steps <= Self.patternLimit else {
+        throw .invalidSetting(
+          file: path, key: key,
+          expected: "patterns of at most \(Self.patternLimit) steps together, or \(Self.plainPatternLimit) "
+            + "characters where each is one module's name",
+          found: "\(members.count) patterns of more")
+      }
+      found.append((pattern, number))
     }
     return found
   }

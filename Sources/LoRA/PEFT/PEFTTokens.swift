@@ -2,14 +2,6 @@ import GGUF
 import SafeTensors
 import Transformer
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// The tokens that the tokenizer files beside a PEFT adapter list beyond the trained vocabulary: those of the base model's
 /// own tokenizer too. Which of them the model lacks shows when the adapter is bound.
 ///
@@ -54,7 +46,8 @@ struct PEFTTokens {
   private static func text(_ token: JSON) -> String? { token.string ?? token["content"]?.string }
 
   private static func bytes(_ path: String) throws -> [UInt8]? {
-    guard access(path, F_OK) == 0 else { return nil }
+    // A link that leads nowhere, as in a cache of downloads that was copied in part, is a file that is missing.
+    guard Folder.isListed(path) else { return nil }
     let file = try MappedFile(path: path)
     guard file.count <= sizeLimit else {
       throw AdapterError.invalidSetting(
@@ -96,7 +89,13 @@ struct PEFTTokens {
       return TrainedTemplate(file: file, source: source, bos: roles["bos_token"], eos: roles["eos_token"])
     }
     let named = member?.array?.first { $0["name"]?.string == "default" }?["template"]
-    guard let source = member?.string ?? named?.string else { return nil }
+    guard let source = member?.string ?? named?.string else {
+      // A list of named ones need not have a `default`; what is neither text nor list is nothing that can be left out.
+      if let member, member.array == nil || named != nil {
+        throw invalid(configuration, "chat_template", "a text or a list of templates with names", member)
+      }
+      return nil
+    }
     try TrainedTemplate.check(byteCount: source.utf8.count, key: "chat_template", file: configuration)
     return TrainedTemplate(
       file: configuration, source: source, bos: roles["bos_token"], eos: roles["eos_token"])

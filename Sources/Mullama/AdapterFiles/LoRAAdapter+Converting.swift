@@ -31,15 +31,14 @@ extension LoRAAdapter {
   /// - Parameters:
   ///   - base: nil: the adapter is a GGUF file and keeps its own names.
   ///   - type: of its matrices.
+  ///   - temporary: called with the name under which the file grows.
   /// - Throws: `AdapterError` (`needsBase`, what does not fit), `GGUFError` if the file cannot be written.
   @discardableResult
-  public func convert(to path: String, for base: Base?, type: FileWeightType = .f16) throws -> Conversion {
-    try convert(to: path, target: target(base), type: type)
-  }
-
-  private func convert(to path: String, target: ConversionTarget, type: FileWeightType) throws -> Conversion {
-    let conversion = try AdapterConversion(adapter, for: target, type: type.tensorType)
-    try conversion.write(to: path)
+  public func convert(
+    to path: String, for base: Base?, type: FileWeightType = .f16, temporary: (String) -> Void = { _ in }
+  ) throws -> Conversion {
+    let conversion = try AdapterConversion(adapter, for: target(base), type: type.tensorType)
+    try conversion.write(to: path, temporary: temporary)
     return Conversion(
       path: path, byteCount: try GGUFFile.open(path).mappedByteCount, tensorCount: conversion.tensorCount,
       alpha: conversion.alpha, warnings: conversion.notes.filter(\.isWarning).map(\.description),

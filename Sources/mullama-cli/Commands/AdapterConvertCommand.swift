@@ -56,7 +56,11 @@ struct AdapterConvertCommand: ParsableCommand {
   func run() throws {
     let path = try OutputFile.resolved(output)
     let adapter = try LoRAAdapter.load(self.adapter)
-    let done = try adapter.convert(to: path, for: target(), type: outtype)
+    let model = try base.map { try ModelArguments.load($0, options: ModelOptions(threads: 1)) }
+    try OutputFile.check(path, namedAs: output, isNoneOf: adapter.files + (model?.files ?? []))
+    defer { Interruption.removeOnInterrupt(nil) }
+    let done = try adapter.convert(
+      to: path, for: target(model), type: outtype, temporary: { Interruption.removeOnInterrupt($0) })
     for warning in done.warnings { OutputStream.warn(warning) }
     guard json else {
       let tensors = Wording.plural(done.tensorCount, "tensor")
@@ -74,8 +78,8 @@ struct AdapterConvertCommand: ParsableCommand {
     OutputStream.results.writeLine(result.text)
   }
 
-  private func target() throws -> LoRAAdapter.Base? {
-    if let base { return .model(try ModelArguments.load(base, options: ModelOptions(threads: 1))) }
+  private func target(_ model: Model?) -> LoRAAdapter.Base? {
+    if let model { return .model(model) }
     return architecture.map { .architecture($0, heads: heads, kvHeads: kvHeads) }
   }
 }

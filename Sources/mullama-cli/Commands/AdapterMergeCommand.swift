@@ -34,12 +34,11 @@ struct AdapterMergeCommand: ParsableCommand {
   func run() throws {
     let path = try OutputFile.resolved(output)
     let model = try ModelArguments.load(files.model)
-    guard try OutputFile.resolved(files.model) != path else {
-      throw CommandError.wouldReplaceInput(file: output)
-    }
     let inputs = try files.choices.map {
       Model.MergeInput(try LoRAAdapter.load($0.path), scale: $0.scale)
     }
+    try OutputFile.check(
+      path, namedAs: output, isNoneOf: model.files + inputs.flatMap { $0.adapter.files })
     let progress = MergeProgress()
     defer {
       progress.clear()

@@ -31,7 +31,7 @@ extension CommandError: CustomStringConvertible {
     case .textTooShort(let file, let tokens, let needed):
       "\(file): the text has \(tokens) tokens but at least \(needed) are needed; give more text or a smaller --context"
     case .wouldReplaceInput(let file):
-      "\(file): would replace the model that it is made from; give --output another name"
+      "\(file): would replace a file that it is made from; give --output another name"
     case .noInput: "the prompt is empty: give one as an argument or on standard input"
     case .noChat(let model):
       "\(model): there is no chat template to chat with, neither of the model nor of an adapter; "

@@ -15,6 +15,8 @@ enum Interruption {
     var partialFile: String?
     var handler: (@Sendable () -> Void)?
     var source: (any DispatchSourceSignal)?
+    /// Of SIGTERM, which ends a program without asking. (SIGHUP is left alone: `nohup` has it ignored.)
+    var ending: (any DispatchSourceSignal)?
   }
 
   private static let state = Mutex(State())
@@ -22,7 +24,9 @@ enum Interruption {
   /// Names the file to remove if the program is interrupted; nil: none any more.
   static func removeOnInterrupt(_ path: String?) {
     state.withLock { $0.partialFile = path }
-    if path != nil { listen() }
+    guard path != nil else { return }
+    listen()
+    listenForTheEnd()
   }
 
   /// Calls `handler` at Ctrl-C instead of ending the program.
@@ -40,6 +44,24 @@ enum Interruption {
       source.resume()
       state.source = source
     }
+  }
+
+  private static func listenForTheEnd() {
+    state.withLock { state in
+      if state.ending != nil { return }
+      signal(SIGTERM, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global(qos: .userInteractive))
+      source.setEventHandler { end() }
+      source.resume()
+      state.ending = source
+    }
+  }
+
+  /// Removes the file, and ends the program as the signal would have.
+  private static func end() {
+    if let file = state.withLock({ $0.partialFile }) { unlink(file) }
+    signal(SIGTERM, SIG_DFL)
+    kill(getpid(), SIGTERM)
   }
 
   private static func interrupt() {

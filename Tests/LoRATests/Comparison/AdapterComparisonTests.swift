@@ -26,7 +26,9 @@ import Transformer
     }
   }
 
-  @Test(arguments: [(4, 4), (3, 7), (1, 16)]) func equalsWholeMatrices(_ first: Int, _ second: Int) throws {
+  @Test(arguments: [(4, 4), (3, 7), (1, 16), (50, 3), (24, 25), (60, 60)]) func equalsWholeMatrices(
+    _ first: Int, _ second: Int
+  ) throws {
     let adapters = try (
       Self.pair(1, rank: first).adapter(), Self.pair(2, rank: second, alpha: "3").adapter()
     )
@@ -80,6 +82,24 @@ import Transformer
     second.addPair("model.layers.0.mlp.up_proj", inputs: 48, outputs: 24)
     let shapes = try AdapterComparison(first.adapter(), second.adapter()).lines
     #expect(shapes[0].first != nil && shapes[0].second != nil && shapes[0].relativeDifference == nil)
+  }
+
+  /// Ranks, and factors of an embedding's shape under other names, for which tables of all pairs would take 34 GB.
+  @Test(.timeLimit(.minutes(1))) func largeDimensionsTakeNoTables() throws {
+    for (name, a, b) in [
+      ("blk.0.attn_q.weight", [1, 65536], [1, 64]), ("blk.0.attn_q.weight", [1, 65536], [65536, 1]),
+      ("token_embd.weight", [65536, 1], [1, 64]), ("token_embd.weight", [1, 65536], [1, 64]),
+    ] {
+      var draft = GGUFDraft.adapter([])
+      HostileAdapterTests.pair(&draft, name, a: a, b: b)
+      let adapter = try draft.adapter()
+      let line = try #require(try AdapterComparison(adapter, adapter).lines.first)
+      let rank = b[0]
+      let product = Double(a[0] * a[1] / rank * b[1]).squareRoot() * Double(rank) * 1e-4
+      let scale = Double(adapter.pairs[0].effectiveScale(1))
+      #expect(abs(try #require(line.first?.norm) / (product * scale) - 1) < 1e-5)
+      #expect(line.relativeDifference ?? 1 < 1e-6)
+    }
   }
 
   /// A converted adapter is the one it was converted from; telling needs the base.

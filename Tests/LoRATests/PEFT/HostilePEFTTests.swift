@@ -302,6 +302,108 @@ import Transformer
     }
   }
 
+  /// The largest dimension of `[0, 1]` is 1, and yet there is no value.
+  @Test(arguments: [[0], [0, 1], [1, 0]]) func emptyVectors(_ shape: [Int]) throws {
+    for (name, setting) in [
+      ("lora_magnitude_vector", "use_dora"), ("lora_B.bias", "lora_bias"), ("bias", "use_rslora"),
+    ] {
+      let error = try Self.readError {
+        $0[setting] = "true"
+        $0.put("\(Self.q).\(name)", shape)
+      }
+      guard case .unsupportedTarget(_, "\(PEFTDraft.prefix)\(Self.q).\(name)", let reason) = error else {
+        Issue.record("\(name) \(shape): \(error.map { "\($0)" } ?? "nothing")")
+        continue
+      }
+      #expect(reason.contains("empty"))
+    }
+  }
+
+  /// What PEFT's layers of that kind do not have is not passed over.
+  @Test func tensorsOfAnotherKindOfLayer() throws {
+    let embedding = "model.embed_tokens"
+    for (name, shape) in [("lora_A.weight", [4, 64]), ("lora_B.weight", [320, 4]), ("lora_B.bias", [64])] {
+      let error = try Self.readError {
+        $0.put(embedding + ".lora_embedding_A", [4, 320])
+        $0.put(embedding + ".lora_embedding_B", [64, 4])
+        $0.put("\(embedding).\(name)", shape)
+      }
+      guard case .contradiction(_, let what) = error else {
+        Issue.record("\(name): \(error.map { "\($0)" } ?? "nothing")")
+        continue
+      }
+      #expect(what.contains("\(embedding).\(name)"))
+    }
+    let experts = "model.layers.0.mlp.experts"
+    for name in ["lora_magnitude_vector", "lora_B.bias", "weight", "bias"] {
+      let error = try Self.readError {
+        $0["target_parameters"] = "[\"mlp.experts.down_proj\"]"
+        $0.put(experts + ".lora_A.weight", [16, 8])
+        $0.put(experts + ".lora_B.weight", [64, 16])
+        $0.put("\(experts).\(name)", [64])
+      }
+      guard case .unsupportedTarget(_, "\(PEFTDraft.prefix)\(experts).\(name)", _) = error else {
+        Issue.record("\(name): \(error.map { "\($0)" } ?? "nothing")")
+        continue
+      }
+    }
+  }
+
+  @Test func expertsWithoutEnd() throws {
+    let experts = "model.layers.0.mlp.experts"
+    for isFactor in [true, false] {
+      let error = try Self.readError {
+        $0["r"] = "1"
+        $0.weights.tensors = []
+        if isFactor {
+          $0["target_parameters"] = "[\"mlp.experts.down_proj\"]"
+          $0.put(experts + ".lora_A.weight", [20_000, 1])
+          $0.put(experts + ".lora_B.weight", [1, 20_000])
+        } else {
+          $0.put(experts + ".down_proj", [20_000, 1, 1])
+        }
+      }
+      guard case .unsupportedTarget(_, _, let reason) = error else {
+        Issue.record("\(isFactor): \(error.map { "\($0)" } ?? "nothing")")
+        continue
+      }
+      #expect(reason.contains("20000 experts"))
+    }
+  }
+
+  /// A message stays readable, whatever it tells of.
+  @Test func longTextsAreCut() throws {
+    let long = String(repeating: "k", count: 100_000)
+    let accents = "a" + String(repeating: "\u{301}", count: 100_000)
+    for edit in [
+      { $0[long] = "1" }, { $0["peft_type"] = "\"\(long)\"" }, { $0["x"] = "\"\(accents)\"" },
+      { $0["init_lora_weights"] = "\"\(long)\"" }, { $0["rank_pattern"] = "{\"\(long)\": 4}" },
+    ] as [(inout PEFTDraft) -> Void] {
+      let error = try Self.readError(edit)
+      #expect((1..<4000).contains(error?.description.utf8.count ?? 0))
+    }
+  }
+
+  /// A link that leads nowhere is not a file that was never there.
+  @Test(arguments: ["tokenizer_config.json", "tokenizer.json", "added_tokens.json", "chat_template.jinja"])
+  func linksThatLeadNowhere(_ name: String) throws {
+    try Self.valid().withFolder { folder in
+      let path = folder + "/" + name
+      try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: folder + "/gone")
+      #expect(throws: GGUFError.missingFile(file: path)) { try LoRA.Adapter.read(path: folder) }
+    }
+  }
+
+  @Test func templatesOfAnotherType() throws {
+    for value in ["7", "true", "{\"default\": \"x\"}", "[{\"name\": \"default\", \"template\": 7}]"] {
+      let error = try Self.readError { $0.files["tokenizer_config.json"] = "{\"chat_template\": \(value)}" }
+      guard case .invalidSetting(_, "chat_template", _, _) = error else {
+        Issue.record("\(value): \(error.map { "\($0)" } ?? "nothing")")
+        continue
+      }
+    }
+  }
+
   @Test func nothingAtAll() throws {
     guard case .noTensors = try Self.readError({ $0.weights.tensors = [] }) else {
       Issue.record("an empty adapter")
@@ -511,6 +613,40 @@ import Transformer
         continue
       }
       #expect(error?.description.contains("3 added tokens") == true)
+    }
+  }
+
+  /// A matrix that is replaced and one whose rows have norms of their own: both cannot be, and the rows of added tokens are not
+  /// looked for where they are not.
+  @Test(arguments: [320, 323]) func replacedAndWithMagnitudes(_ rows: Int) throws {
+    let run = try DecoderRun(.llama, .reference)
+    for isOutput in [true, false] {
+      var draft = PEFTDraft()
+      draft["use_dora"] = "true"
+      if rows > 320 {
+        draft.files["tokenizer_config.json"] = AddedTokensTests.names(320, ["<a>", "<b>", "<c>"])
+      }
+      for module in ["model.embed_tokens", "lm_head"] { draft.put(module + ".weight", [rows, 64]) }
+      if isOutput {
+        draft.addPair("lm_head", inputs: 64, outputs: rows)
+        draft.put("lm_head.lora_magnitude_vector", [rows])
+      } else {
+        draft.put("model.embed_tokens.lora_embedding_A", [4, rows])
+        draft.put("model.embed_tokens.lora_embedding_B", [64, 4])
+        draft.put("model.embed_tokens.lora_magnitude_vector", [64])
+      }
+      let adapter = try draft.adapter()
+      #expect {
+        try run.bind([(adapter, 1)])
+      } throws: { error in
+        if case AdapterError.contradiction(_, let what) = error {
+          what.contains(isOutput ? "output.weight" : "token_embd.weight")
+        } else {
+          false
+        }
+      }
+      // Whoever asks whether it fits is told.
+      #expect(AdapterBinding(run.decoder).check(adapter).problems.count == 1)
     }
   }
 

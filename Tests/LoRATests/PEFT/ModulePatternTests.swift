@@ -53,6 +53,25 @@ import Testing
     #expect(try Self.rank(name, pattern: pattern) == 2)
   }
 
+  /// Each pattern is tried with each module: that all of them together are bounded matters as much.
+  @Test(.timeLimit(.minutes(1))) func manyPatternsAreBounded() {
+    let patterns = (0..<20_000).map { "\"(.{0,1000}){4}(?:\($0))\": 4" }.joined(separator: ", ")
+    #expect {
+      try Self.rank(Self.q, patterns: "{\(patterns)}")
+    } throws: { error in
+      if case AdapterError.invalidSetting(_, "rank_pattern", _, _) = error { true } else { false }
+    }
+  }
+
+  /// As EVA writes them: one for each of the modules of a large mixture of experts.
+  @Test(.timeLimit(.minutes(1))) func aPatternForEachModule() throws {
+    let names = (0..<48).flatMap { layer in
+      (0..<384).map { "model.layers.\(layer).mlp.experts.\($0).up_proj" }
+    }
+    let patterns = names.map { "\"\($0)\": \($0 == names[18_000] ? 3 : 4)" }.joined(separator: ", ")
+    #expect(try Self.rank(names[18_000], patterns: "{\(patterns)}") == 3)
+  }
+
   /// The first pattern that matches counts, in the order of the text.
   @Test func theFirstMatchCounts() throws {
     #expect(try Self.rank(Self.q, patterns: #"{"k_proj": 5, ".*": 3, "q_proj": 4}"#) == 3)
