@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures what adapters of every kind cost on one model: time to load and bind, and the part of the base's speed that they leave.
 
-Random adapters of rank 16 on all seven linears of each layer are made for the model; every kind takes its turn in each round, a fresh
+Random adapters of rank 16 on all seven linears of each layer are made for the model, as PEFT folders with F16 factors unless the kind's
+name says otherwise; every kind takes its turn in each round, a fresh
 process of `mullama bench` that measures base and adapter one after the other. Medians of the rounds.
 """
 
@@ -18,14 +19,14 @@ from peft_adapter import make_peft_adapter
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 KINDS = {
-    "LoRA, F32": {},
+    "LoRA": {},
+    "LoRA, F32": {"dtype": "F32"},
     "LoRA, BF16": {"dtype": "BF16"},
     "rsLoRA": {"rslora": True},
     "rank_pattern": {"ranks": {"q_proj": 32, "v_proj": 32, "down_proj": 8}},
     "lora_bias": {"bias": True},
     "embedding, output": {"vocabulary": True},
     "DoRA": {"dora": True},
-    "DoRA, BF16": {"dora": True, "dtype": "BF16"},
 }
 
 
@@ -45,7 +46,7 @@ def make(options, folder):
     """Options of `mullama bench` for each kind."""
     file = os.path.join(folder, "lora-f16.gguf")
     make_adapter(options.model, file)
-    made = {"LoRA, F16 (GGUF)": ["--lora", file]}
+    made = {"LoRA (GGUF)": ["--lora", file]}
     for name, kind in KINDS.items():
         path = os.path.join(folder, "".join(c if c.isalnum() else "-" for c in name))
         make_peft_adapter(options.model, path, **kind)
@@ -85,6 +86,7 @@ def summary(reports):
 
     return {
         "bytes": reports[0]["adapter_bytes"],
+        "memory_bytes": median(lambda report: report["adapter_memory_bytes"] or 0),
         "load_seconds": median(lambda report: report["adapter_load_seconds"]),
         "first_bind_seconds": median(lambda report: report["adapter_first_bind_seconds"]),
         "switch_seconds": median(lambda report: report["adapter_switch_seconds"]),
@@ -116,10 +118,10 @@ def main():
     if options.json:
         print(json.dumps(result, indent=2))
         return
-    print(f"{'kind':<22}  {'MB':>6}  {'load, ms':>8}  {'first bind, ms':>14}  {'switch, ms':>10}  {'prefill kept':>12}  {'decode kept':>11}")
+    print(f"{'kind':<22}  {'file, MB':>8}  {'beside, MB':>10}  {'load, ms':>8}  {'first bind, ms':>14}  {'switch, ms':>10}  {'prefill kept':>12}  {'decode kept':>11}")
     for name, one in result.items():
         print(
-            f"{name:<22}  {one['bytes'] / 1e6:>6.1f}  {1e3 * one['load_seconds']:>8.1f}  {1e3 * one['first_bind_seconds']:>14.1f}"
+            f"{name:<22}  {one['bytes'] / 1e6:>8.1f}  {one['memory_bytes'] / 1e6:>10.1f}  {1e3 * one['load_seconds']:>8.1f}  {1e3 * one['first_bind_seconds']:>14.1f}"
             f"  {1e3 * one['switch_seconds']:>10.2f}  {100 * one['prefill_kept']:>10.1f} %  {100 * one['decode_kept']:>9.1f} %"
         )
 

@@ -67,7 +67,7 @@ def write_safetensors(path, tensors):
 
 
 def make_peft_adapter(
-    model, folder, *, rank=16, dtype="F32", dora=False, rslora=False, bias=False, ranks=None, vocabulary=False, seed=1
+    model, folder, *, rank=16, dtype="F16", dora=False, rslora=False, bias=False, ranks=None, vocabulary=False, seed=1
 ):
     """`ranks`: other ranks of some modules, as {"q_proj": 32}; `vocabulary`: also of embedding and output."""
     header = Header(model)

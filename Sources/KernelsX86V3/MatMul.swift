@@ -82,6 +82,11 @@ protocol PanelProduct {
 
 extension PanelProduct {
   static var groups: Int { Format.groupsOf16 ? 2 : 1 }
+
+  @inline(__always)
+  static func prepare(
+    _ panel: PanelView, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, first: Int, count: Int
+  ) {}
 }
 
 /// One pass of `y[token × stride + row] = w[row] · x[token]` for up to 16 rows of packed weights: the columns of one panel.

@@ -102,11 +102,6 @@ enum FloatScaled<Format: CodeFormat>: PanelProduct {
   static var scaledSubBlocks: Int { 1 }
 
   @inline(__always)
-  static func prepare(
-    _ panel: PanelView, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, first: Int, count: Int
-  ) {}
-
-  @inline(__always)
   static func multiply<let Tokens: Int>(
     _ panel: PanelView, _ count: Int, _ x: ActivationRows, _ sums: inout TileSums<Tokens>
   ) {
@@ -134,11 +129,6 @@ enum WideCodes<Format: CodeFormat>: PanelProduct {
   static var panelCodes: PanelCodes { .signed16 }
   static var codeBytes: Int { 2 }
   static var scaledSubBlocks: Int { 1 }
-
-  @inline(__always)
-  static func prepare(
-    _ panel: PanelView, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, first: Int, count: Int
-  ) {}
 
   @inline(__always)
   static func multiply<let Tokens: Int>(

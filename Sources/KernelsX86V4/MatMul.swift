@@ -47,6 +47,11 @@ protocol PanelProduct {
 extension PanelProduct {
   static var groups: Int { Format.groupsOf16 ? 2 : 1 }
 
+  @inline(__always)
+  static func prepare(
+    _ panel: PanelView, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, first: Int, count: Int
+  ) {}
+
   /// Σ code × x over one group of a sub-block.
   @inline(__always)
   static func dot<let Tokens: Int>(
@@ -99,11 +104,6 @@ extension PanelProduct {
 /// Every format: each group's integers are multiplied with its scale and the activations' as floats.
 enum FloatScaled<Format: CodeFormat>: PanelProduct {
   static var scaledSubBlocks: Int { 1 }
-
-  @inline(__always)
-  static func prepare(
-    _ panel: PanelView, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, first: Int, count: Int
-  ) {}
 
   @inline(__always)
   static func multiply<let Tokens: Int>(

@@ -175,7 +175,8 @@ import Testing
       "model", "architecture", "kernels", "threads", "depth", "load_seconds", "time_to_first_token_seconds",
       "load_to_first_token_seconds", "weights_bytes", "weights_gigabytes_per_second",
       "read_gigabytes_per_second", "bandwidth_used", "kv_bytes", "working_bytes", "adapter_bind_seconds",
-      "adapter_bytes", "adapter_load_seconds", "adapter_first_bind_seconds", "adapter_switch_seconds",
+      "adapter_bytes", "adapter_memory_bytes", "adapter_load_seconds", "adapter_first_bind_seconds",
+      "adapter_switch_seconds",
       "adapters", "peak_resident_bytes", "anonymous_resident_bytes",
     ] { #expect(json[key] != nil, "\(key)") }
   }

@@ -30,6 +30,11 @@ final class PlainList<Element>: @unchecked Sendable {
     count += 1
   }
 
+  func sort(by areInOrder: (Element, Element) -> Bool) {
+    var elements = UnsafeMutableBufferPointer(start: base, count: count)
+    elements.sort(by: areInOrder)
+  }
+
   subscript(index: Int) -> Element {
     @inline(__always) get {
       assert(index >= 0 && index < count)

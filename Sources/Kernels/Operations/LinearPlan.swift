@@ -50,8 +50,8 @@ final class LinearPlan {
     let tokens: Int
   }
 
-  /// Tokens of one projection.
-  private static let projectionTokens = 64
+  /// Tokens of one projection: enough that unpacking its rows counts little, and a whole number of the kernels' tiles of six.
+  private static let projectionTokens = 96
   /// Weight bytes of a tile when few tokens read it.
   private static let tileBytes = 256 << 10
 
@@ -66,6 +66,8 @@ final class LinearPlan {
   /// The first column of `hidden` that the next slot may use.
   private var nextColumn = 0
   private(set) var tileCount = 0
+  /// Is a run longer than a projection?
+  private var isCut = false
 
   func removeAll() {
     slots.removeAll()
@@ -76,6 +78,12 @@ final class LinearPlan {
     hiddenColumns = 0
     nextColumn = 0
     tileCount = 0
+    isCut = false
+  }
+
+  /// The plan is complete: projections of the same tokens follow each other, so that these are read while they are in cache.
+  func finish() {
+    if isCut { projections.sort { $0.firstToken < $1.firstToken } }
   }
 
   /// Adds a matrix that some rows of the input read, with the deltas of their runs.
@@ -116,6 +124,7 @@ final class LinearPlan {
 
   private func add(_ delta: LowRankDelta, _ run: DeltaRun, _ width: BatchWidth, _ table: KernelTable) {
     if let replacement = delta.replacement { forms.formUnion(table.forms(replacement.type, width)) }
+    if run.count > Self.projectionTokens { isCut = true }
     let firstPart = parts.count
     var column = nextColumn
     for segment in delta.segments {

@@ -71,6 +71,7 @@ final class LinearTask: PoolTask {
 
   /// The plan is complete.
   func prepare() {
+    plan.finish()
     if plan.hiddenColumns > hidden.columns { hidden = Matrix(rows: hidden.rows, columns: plan.hiddenColumns) }
   }
 

@@ -1,11 +1,13 @@
 import Mullama
 
-/// How long adapters take, in seconds: from their files to a model that has them, and then medians of some changes.
+/// What adapters take: memory, and how many seconds from their files to a model that has them, and then medians of some changes.
 ///
 /// Nothing else may use the model: a set of adapters that somebody uses is not bound anew.
 struct AdapterTimes {
   /// Of all adapters' files.
   let byteCount: Int
+  /// Resident bytes that belong to no file and came with loading and applying them; nil where the system does not tell.
+  let memory: Int?
   /// Reading and checking the files, which stay mapped.
   let load: Double
   /// Applying all of them for the first time: with norms over the model's weights where they are DoRA.
@@ -21,12 +23,14 @@ struct AdapterTimes {
   /// Loads and applies the adapters, and leaves the model with them; nil: there are none.
   init?(_ arguments: AdapterArguments, _ model: Model) throws {
     if arguments.choices.isEmpty { return nil }
+    let before = ProcessMemory.current().anonymous
     let start = ContinuousClock.now
     let adapters = try arguments.load()
     let loaded = ContinuousClock.now
     try arguments.apply(adapters, to: model)
     firstBind = (ContinuousClock.now - loaded).seconds
     load = (loaded - start).seconds
+    memory = before.flatMap { old in ProcessMemory.current().anonymous.map { max(0, $0 - old) } }
     byteCount = adapters.reduce(0) { $0 + $1.byteCount }
     let applied = model.adapters, first = applied[0]
     let manager = LoRAManager(model)

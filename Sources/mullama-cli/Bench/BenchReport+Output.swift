@@ -54,6 +54,7 @@ extension BenchReport {
     if let workingBytes { table.append("beside both", Wording.bytes(workingBytes)) }
     if let adapterTimes {
       table.append("adapters' files", Wording.bytes(adapterTimes.byteCount))
+      if let memory = adapterTimes.memory { table.append("adapters beside them", Wording.bytes(memory)) }
       table.append("load adapters", Wording.seconds(adapterTimes.load))
       table.append("bind adapters first", Wording.seconds(adapterTimes.firstBind))
       table.append("bind adapters again", Wording.seconds(adapterTimes.bind))
@@ -90,6 +91,7 @@ extension BenchReport {
       "kv_bytes": .integer(cacheBytes),
       "working_bytes": .optional(workingBytes) { .integer($0) },
       "adapter_bytes": .optional(adapterTimes) { .integer($0.byteCount) },
+      "adapter_memory_bytes": .optional(adapterTimes?.memory) { .integer($0) },
       "adapter_load_seconds": .optional(adapterTimes) { .number($0.load) },
       "adapter_first_bind_seconds": .optional(adapterTimes) { .number($0.firstBind) },
       "adapter_bind_seconds": .optional(adapterTimes) { .number($0.bind) },
