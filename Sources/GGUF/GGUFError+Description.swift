@@ -42,6 +42,8 @@ extension GGUFError: CustomStringConvertible {
       "\(quoted(file)): metadata key \(quoted(key)) has the unknown value type \(found); 0 to 12 are known."
     case .arrayTooDeep(let file, let key, let limit):
       "\(quoted(file)): metadata key \(quoted(key)) nests arrays deeper than \(limit) levels."
+    case .arrayTooLong(let file, let key, let limit, let found):
+      "\(quoted(file)): metadata key \(quoted(key)) has \(found) elements; at most \(limit) are allowed."
     case .invalidBool(let file, let key, let index, let found):
       "\(quoted(file)): metadata key \(quoted(key)) has the bool \(found)\(at(index)); expected 0 or 1."
     case .invalidAlignment(let file, let found):

@@ -27,6 +27,8 @@ public enum GGUFError: Error, Equatable, Sendable {
   case duplicateKey(file: String, key: String)
   case unknownValueType(file: String, key: String, found: UInt32)
   case arrayTooDeep(file: String, key: String, limit: Int)
+  /// Of strings or of arrays.
+  case arrayTooLong(file: String, key: String, limit: Int, found: Int)
   case invalidBool(file: String, key: String, index: Int?, found: UInt8)
   case invalidAlignment(file: String, found: Int)
   case missingKey(file: String, key: String, expected: String)

@@ -38,6 +38,9 @@ extension MetadataValue {
 extension MetadataArray {
   /// Arrays of arrays deeper than this are refused: each level is a level of recursion, and nobody writes even two.
   static let depthLimit = 8
+  /// Strings or arrays in an array: each takes memory even where its bytes in a sparse file take none. The largest vocabularies have a
+  /// sixtieth of it.
+  static let elementLimit = 1 << 24
 
   /// Reads an array's element type, count and elements.
   init(_ reader: inout ByteReader, key: String, depth: Int) throws(GGUFError) {
@@ -48,6 +51,9 @@ extension MetadataArray {
     let kind = try MetadataKind(&reader, key: key)
     let count = try reader.number(UInt64.self, at: place)
     try reader.require(count, of: kind.leastByteCount, at: place)
+    if kind == .string || kind == .array, count > UInt64(Self.elementLimit) {
+      throw .arrayTooLong(file: reader.file.path, key: key, limit: Self.elementLimit, found: Int(count))
+    }
     switch kind {
     case .uint8: self = .uint8(try reader.numbers(UInt8.self, count: count, at: place))
     case .int8: self = .int8(try reader.numbers(Int8.self, count: count, at: place))

@@ -40,6 +40,9 @@ public enum AdapterError: Error, Equatable, Sendable {
   /// The adapter has rows for `found` tokens, the model for `expected`.
   case vocabularyMismatch(adapter: String, tensor: String, expected: Int, found: Int)
 
+  /// An activated adapter waits for a token that neither the model nor the adapter has.
+  case invocationToken(adapter: String, token: Int, tokens: Int)
+
   // Added tokens
   /// The model has another token of this id or this text.
   case tokenCollision(adapter: String, id: Int, text: String, existing: String)
@@ -154,6 +157,9 @@ extension AdapterError: CustomStringConvertible {
           + "\(found - expected) added tokens, and nothing says what they are; put its tokenizer files beside it"
         : "\(adapter): '\(tensor)' has only \(found) of the model's \(expected) tokens: the adapter was made for "
           + "another base model"
+    case .invocationToken(let adapter, let token, let tokens):
+      "\(adapter): it is activated by token \(token), but there are \(tokens) tokens: the adapter was made for another base "
+        + "model"
     case .tokenCollision(let adapter, let id, let text, let existing):
       "\(adapter): it adds the token '\(text)' as \(id), but the model has \(existing); the adapter was made for "
         + "another base model"

@@ -1,3 +1,4 @@
+import Foundation
 import GGUF
 import Testing
 
@@ -223,6 +224,22 @@ struct HostileFileTests {
       }
     }
     #expect(elapsed < .seconds(2))
+  }
+
+  /// A sparse file has room for more empty strings than memory has.
+  @Test func tooManyEmptyStrings() throws {
+    let folder = try TemporaryFolder()
+    let limit = 1 << 24
+    var raw = RawGGUF()
+    raw.pair("k", type: 9, array(8, [], claimed: UInt64(limit + 1)))
+    let path = folder.path("sparse.gguf")
+    try Data(raw.bytes).write(to: URL(fileURLWithPath: path))
+    let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+    try file.truncate(atOffset: UInt64(raw.bytes.count + 8 * (limit + 2)))
+    try file.close()
+    #expect(throws: GGUFError.arrayTooLong(file: path, key: "k", limit: limit, found: limit + 1)) {
+      try GGUFFile.open(path)
+    }
   }
 
   @Test func aShortenedFileSaysHowMuchIsMissing() throws {

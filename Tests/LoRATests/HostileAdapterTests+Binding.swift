@@ -36,6 +36,13 @@ extension HostileAdapterTests {
     ) { Self.pair(&$0, tensor, a: [64, 4], b: [4, 64]) }
   }
 
+  /// A sequence that cannot be in a prompt would leave the adapter off for ever.
+  @Test func invocationTokensThatTheModelLacks() throws {
+    try expectUnbindable(.invocationToken(adapter: Self.name, token: 320, tokens: 320)) {
+      $0["adapter.alora.invocation_tokens"] = .array(.uint32([7, 320]))
+    }
+  }
+
   /// The factors of an embedding have no bias, which is not passed over.
   @Test func biasesOfEmbeddingFactors() throws {
     try expectUnbindable(

@@ -48,6 +48,11 @@ struct AdapterFitter {
           adapter: adapter.path, tensor: module,
           reason: "it is one of \(count) experts, but the model has \(sites.count) there"))
     }
+    let tokenCount = max(
+      decoder.hyperparameters.vocabularySize, (adapter.addedTokens.last?.id).map { $0 + 1 } ?? 0)
+    if let token = adapter.invocationTokens?.first(where: { Int($0) >= tokenCount }) {
+      problems.append(.invocationToken(adapter: adapter.path, token: Int(token), tokens: tokenCount))
+    }
     var tokens: [AddedToken] = []
     // Rows that are missing because their change does not fit are no news.
     if problems.isEmpty, let vocabulary {
