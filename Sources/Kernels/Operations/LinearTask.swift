@@ -1,3 +1,4 @@
+import CProcessor
 import Synchronization
 
 /// One parallel region: matrices that share an input, with every adapter's delta. Each multiplies all rows, or, as the
@@ -114,6 +115,7 @@ final class LinearTask: PoolTask {
     let rows = min(slot.tileRows, slot.weight.rows - first)
     let output = slot.output + first
     let work = scratch.base(worker)
+    if slot.tokens <= BatchWidth.fewRows { fetch(slot, first, rows) }
     if fused(slot, first, rows, output, input, worker) { return }
     // All rows together even if their adapters differ, and even those whose matrix is replaced below: so no row's bits
     // depend on what its neighbours use.
@@ -140,6 +142,23 @@ final class LinearTask: PoolTask {
       }
     }
     addBias(slot.bias, first, rows, output + slot.firstToken * slot.stride, slot.stride, slot.tokens)
+  }
+
+  /// Begins to fetch what is added to a tile's rows: a few kilobytes of each factor, whose first bytes would be waited for
+  /// otherwise, when few tokens leave nothing else to do meanwhile.
+  private func fetch(_ slot: LinearPlan.Slot, _ first: Int, _ rows: Int) {
+    func fetch(_ address: UnsafeRawPointer, _ byteCount: Int) {
+      for offset in stride(from: 0, to: byteCount, by: 64) { mullama_prefetch_far(address + offset) }
+    }
+    for index in slot.deltas {
+      let delta = plan.deltas[index]
+      for part in delta.parts {
+        let b = plan.parts[part].b.slice(first, rows)
+        fetch(b.base, rows * b.rowBytes)
+      }
+      if let gain = delta.gain { fetch(gain + first, 4 * rows) }
+      if let bias = delta.bias { fetch(bias + first, 4 * rows) }
+    }
   }
 
   /// Does a tile whose rows all have one adapter set, or none, in one step, where the table has such a kernel and there is
