@@ -14,9 +14,8 @@ enum Interruption {
   private struct State {
     var partialFile: String?
     var handler: (@Sendable () -> Void)?
-    var source: (any DispatchSourceSignal)?
-    /// Of SIGTERM, which ends a program without asking. (SIGHUP is left alone: `nohup` has it ignored.)
-    var ending: (any DispatchSourceSignal)?
+    /// By signal.
+    var sources: [Int32: any DispatchSourceSignal] = [:]
   }
 
   private static let state = Mutex(State())
@@ -25,35 +24,25 @@ enum Interruption {
   static func removeOnInterrupt(_ path: String?) {
     state.withLock { $0.partialFile = path }
     guard path != nil else { return }
-    listen()
-    listenForTheEnd()
+    listen(to: SIGINT, interrupt)
+    // It ends a program without asking. (SIGHUP is left alone: `nohup` has it ignored.)
+    listen(to: SIGTERM, end)
   }
 
   /// Calls `handler` at Ctrl-C instead of ending the program.
   static func handle(_ handler: @escaping @Sendable () -> Void) {
     state.withLock { $0.handler = handler }
-    listen()
+    listen(to: SIGINT, interrupt)
   }
 
-  private static func listen() {
+  private static func listen(to number: Int32, _ body: @escaping @Sendable () -> Void) {
     state.withLock { state in
-      if state.source != nil { return }
-      signal(SIGINT, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global(qos: .userInteractive))
-      source.setEventHandler { interrupt() }
+      if state.sources[number] != nil { return }
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global(qos: .userInteractive))
+      source.setEventHandler { body() }
       source.resume()
-      state.source = source
-    }
-  }
-
-  private static func listenForTheEnd() {
-    state.withLock { state in
-      if state.ending != nil { return }
-      signal(SIGTERM, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global(qos: .userInteractive))
-      source.setEventHandler { end() }
-      source.resume()
-      state.ending = source
+      state.sources[number] = source
     }
   }
 
