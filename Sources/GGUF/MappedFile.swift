@@ -14,6 +14,8 @@ package final class MappedFile: Sendable {
   /// How the mapping is about to be used; a hint that costs nothing when it is wrong.
   package enum Advice: Sendable {
     case normal, sequential, random, willNeed, hugePages
+    /// Its pages leave this process's memory; what is touched again comes back from the system's cache, or the disk.
+    case notNeeded
   }
 
   package let path: String
@@ -94,6 +96,7 @@ package final class MappedFile: Sendable {
     case .sequential: value = MADV_SEQUENTIAL
     case .random: value = MADV_RANDOM
     case .willNeed: value = MADV_WILLNEED
+    case .notNeeded: value = MADV_DONTNEED
     case .hugePages:
       #if os(Linux) || os(Android)
         value = MADV_HUGEPAGE
@@ -104,3 +107,10 @@ package final class MappedFile: Sendable {
     _ = madvise(UnsafeMutableRawPointer(mutating: start), count, value)
   }
 }
+
+/// Whoever holds mapped files whose bytes others view.
+package protocol FileMapping: AnyObject {
+  func advise(_ advice: MappedFile.Advice)
+}
+
+extension GGUFFile: FileMapping {}

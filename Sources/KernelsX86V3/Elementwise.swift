@@ -138,3 +138,16 @@ func maximum(_ x: UnsafePointer<Float>, count: Int) -> Float {
   }
   return result
 }
+
+/// `y = x ⊙ y`
+public func multiplyElements(_ x: UnsafePointer<Float>, count: Int, into y: UnsafeMutablePointer<Float>) {
+  var i = 0
+  while i + 8 <= count {
+    store(loadFloats(x, i) * loadFloats(y, i), y, i)
+    i += 8
+  }
+  while i < count {
+    y[i] *= x[i]
+    i += 1
+  }
+}

@@ -102,37 +102,43 @@ func matMulPass<P: PanelProduct>(
   let first = pass * Panel.subBlocks
   let count = min(Panel.subBlocks, subBlocks - first)
   let isLast = first + count == subBlocks
-  let begin = first / perBlock * P.Format.bytesPerBlock
+  let offset = first / perBlock * P.Format.bytesPerBlock
   // The next panel is the columns behind these, or else the next rows.
-  let ahead = isLast ? 16 * rowBytes - begin : count / perBlock * P.Format.bytesPerBlock
+  let ahead = isLast ? 16 * rowBytes - offset : count / perBlock * P.Format.bytesPerBlock
   packPanel(
     P.Format.self, w, rowBytes: rowBytes, rows: rows, first: first, count: count,
     as: P.panelCodes, ahead: ahead, into: panel)
   P.prepare(panel, w, rowBytes: rowBytes, rows: rows, first: first, count: count)
-  @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
-    var tile = TileSums<Tokens>()
-    P.multiply(
-      panel, count,
-      ActivationRows(
-        x, token: token, sub: first, groups: P.groups, scaled: P.scaledSubBlocks, codeBytes: P.codeBytes),
-      &tile)
-    let target = y + token * stride
-    if isLast, let ending {
-      if first > 0 { tile.add(target, stride: stride, rows: rows) }
-      ending.end(&tile, token: token)
-      tile.write(target, stride: stride, rows: rows, adding: false)
-    } else {
-      tile.write(target, stride: stride, rows: rows, adding: first > 0)
+  // Sums that something is still done to are written where they stay in cache until then.
+  let ending = isLast ? ending : nil
+  let together = ending == nil ? tokens : Panel.endedTokens
+  let (outStride, outRows, adding) = ending == nil ? (stride, rows, first > 0) : (16, 16, false)
+  var begin = 0
+  while begin < tokens {
+    let end = min(tokens, begin + together)
+    let target = y + begin * stride
+    let out = ending == nil ? target : panel.made
+    @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
+      var tile = TileSums<Tokens>()
+      P.multiply(
+        panel, count,
+        ActivationRows(
+          x, token: token, sub: first, groups: P.groups, scaled: P.scaledSubBlocks, codeBytes: P.codeBytes),
+        &tile)
+      tile.write(out + (token - begin) * outStride, stride: outStride, rows: outRows, adding: adding)
     }
-  }
-  var token = 0
-  while token + 3 <= tokens {
-    tile(InlineArray<3, Bool>.self, token)
-    token += 3
-  }
-  if token + 2 == tokens {
-    tile(InlineArray<2, Bool>.self, token)
-  } else if token + 1 == tokens {
-    tile(InlineArray<1, Bool>.self, token)
+    var token = begin
+    while token + 3 <= end {
+      tile(InlineArray<3, Bool>.self, token)
+      token += 3
+    }
+    if token + 2 == end {
+      tile(InlineArray<2, Bool>.self, token)
+    } else if token + 1 == end {
+      tile(InlineArray<1, Bool>.self, token)
+    }
+    ending?.end(
+      panel.made, token: begin, count: end - begin, adding: first > 0, target, stride: stride, rows: rows)
+    begin = end
   }
 }

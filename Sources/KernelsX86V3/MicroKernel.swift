@@ -13,6 +13,9 @@ import _Builtin_intrinsics.intel
 struct TileLanes<let Tokens: Int> {
   var low = InlineArray<Tokens, I256>(repeating: _mm256_setzero_si256())
   var high = InlineArray<Tokens, I256>(repeating: _mm256_setzero_si256())
+
+  // The compiler's own is not always inlined.
+  @inline(__always) init() {}
 }
 
 extension PanelProduct {
@@ -124,6 +127,23 @@ enum FloatScaled<Format: CodeFormat>: PanelProduct {
   }
 }
 
+/// Σ code × x of a sub-block of a 16-bit panel. `stride`: bytes between tokens.
+@inline(__always)
+func wideDot<let Tokens: Int>(
+  _ codes: UnsafeRawPointer, _ values: UnsafeRawPointer, stride: Int
+) -> TileLanes<Tokens> {
+  var lanes = TileLanes<Tokens>()
+  for k in 0..<16 {
+    let w0 = load256(codes, k * 64), w1 = load256(codes, k * 64 + 32)
+    for t in 0..<Tokens {
+      let xb = broadcast32(values + t * stride + k * 4)
+      lanes.low[t] = _mm256_add_epi32(lanes.low[t], _mm256_madd_epi16(w0, xb))
+      lanes.high[t] = _mm256_add_epi32(lanes.high[t], _mm256_madd_epi16(w1, xb))
+    }
+  }
+  return lanes
+}
+
 /// Signed codes that use all eight bits, which leave no room in 16-bit sums: 16-bit panels and activations.
 enum WideCodes<Format: CodeFormat>: PanelProduct {
   static var panelCodes: PanelCodes { .signed16 }
@@ -135,17 +155,8 @@ enum WideCodes<Format: CodeFormat>: PanelProduct {
     _ panel: PanelView, _ count: Int, _ x: ActivationRows, _ sums: inout TileSums<Tokens>
   ) {
     for sub in 0..<count {
-      let codes = UnsafeRawPointer(panel.codes) + sub * 1024
-      let values = x.codes + sub * 64
-      var lanes = TileLanes<Tokens>()
-      for k in 0..<16 {
-        let w0 = load256(codes, k * 64), w1 = load256(codes, k * 64 + 32)
-        for t in 0..<Tokens {
-          let xb = broadcast32(values + t * x.codeStride + k * 4)
-          lanes.low[t] = _mm256_add_epi32(lanes.low[t], _mm256_madd_epi16(w0, xb))
-          lanes.high[t] = _mm256_add_epi32(lanes.high[t], _mm256_madd_epi16(w1, xb))
-        }
-      }
+      let lanes: TileLanes<Tokens> = wideDot(
+        UnsafeRawPointer(panel.codes) + sub * 1024, x.codes + sub * 64, stride: x.codeStride)
       let scale0 = loadFloats(panel.scales, sub * 16), scale1 = loadFloats(panel.scales, sub * 16 + 8)
       for t in 0..<Tokens {
         let xScale = x.scale(sub, token: t)

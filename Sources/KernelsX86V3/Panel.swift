@@ -11,8 +11,10 @@ enum Panel {
   static var subBlocks: Int { 128 }
   /// Columns of a float panel: 16 KiB.
   static var floatColumns: Int { 256 }
-  /// Bytes of scratch a worker needs: codes, then scales, offsets and totals of 16 rows × two groups a sub-block.
-  static var scratchBytes: Int { subBlocks * (1024 + 6 * 64) }
+  /// Tokens whose sums are ended together, so that what is done once for all of them costs little: whole tiles.
+  static var endedTokens: Int { 24 }
+  /// Bytes of scratch a worker needs: codes; scales, offsets and totals of 16 rows × two groups a sub-block; sums of 16 rows.
+  static var scratchBytes: Int { subBlocks * (1024 + 6 * 64) + endedTokens * 64 }
 }
 
 /// How a panel holds codes.
@@ -41,6 +43,8 @@ struct PanelView {
   let offsets: UnsafeMutablePointer<Float>
   /// `[subBlock][row]`: Σ of the sub-block's 32 weights; 8-bit panels only.
   let totals: UnsafeMutablePointer<Float>
+  /// `[token][row]`: sums that wait for their ending.
+  let made: UnsafeMutablePointer<Float>
 
   init(_ scratch: UnsafeMutableRawPointer) {
     codes = scratch
@@ -48,6 +52,7 @@ struct PanelView {
     scales = floats
     offsets = floats + Panel.subBlocks * 32
     totals = floats + Panel.subBlocks * 64
+    made = floats + Panel.subBlocks * 96
   }
 }
 

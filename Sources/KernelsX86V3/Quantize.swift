@@ -3,8 +3,15 @@ import _Builtin_intrinsics.intel
 // Activations as integers: each 32 consecutive values share one float scale, and with 8 bits a center as well.
 
 /// 32 consecutive values.
-private struct Block32 {
+struct Block32 {
   let v0: F256, v1: F256, v2: F256, v3: F256
+
+  @inline(__always) init(_ v0: F256, _ v1: F256, _ v2: F256, _ v3: F256) {
+    self.v0 = v0
+    self.v1 = v1
+    self.v2 = v2
+    self.v3 = v3
+  }
 
   @inline(__always) init(_ x: UnsafePointer<Float>) {
     v0 = loadFloats(x)
@@ -36,6 +43,19 @@ private struct Block32 {
     return SIMD32(
       lowHalf: unsafeBitCast(low, to: SIMD16<Int16>.self),
       highHalf: unsafeBitCast(high, to: SIMD16<Int16>.self))
+  }
+}
+
+extension Block32 {
+  /// Writes the 34 bytes of a block of Q8_0.
+  @inline(__always) func writeQ8(_ target: UnsafeMutableRawPointer) {
+    let scale = Float16(max(largest, -smallest) / 127)
+    let values = rounded(center: 0, inverse: scale > 0 ? 1 / Float(scale) : 0)
+    // Too small a scale is rounded coarsely: saturate.
+    let packed = _mm256_packs_epi16(
+      unsafeBitCast(values.lowHalf, to: I256.self), unsafeBitCast(values.highHalf, to: I256.self))
+    target.storeBytes(of: scale, as: Float16.self)
+    target.storeBytes(of: I256(packed.x, packed.z, packed.y, packed.w), toByteOffset: 2, as: I256.self)
   }
 }
 

@@ -3,8 +3,8 @@
 ///
 /// Each step has the bits of the same step done to the written result.
 public struct TileEnding {
-  public let inner: UnsafeBufferPointer<LowRankTerm>
-  public let outer: UnsafeBufferPointer<LowRankTerm>
+  public let inner: UnsafeBufferPointer<FactorTerm>
+  public let outer: UnsafeBufferPointer<FactorTerm>
   /// 16 values; nil: all 1.
   public let gain: UnsafePointer<Float>?
   /// 16 values; nil: all 0.
@@ -14,7 +14,7 @@ public struct TileEnding {
   /// - Parameters:
   ///   - terms: Of which the first `innerCount` come before the gain.
   public init(
-    terms: UnsafeBufferPointer<LowRankTerm>, innerCount: Int, gain: UnsafePointer<Float>?,
+    terms: UnsafeBufferPointer<FactorTerm>, innerCount: Int, gain: UnsafePointer<Float>?,
     bias: UnsafePointer<Float>?, baseBias: UnsafePointer<Float>?
   ) {
     inner = UnsafeBufferPointer(rebasing: terms[..<innerCount])
@@ -24,12 +24,37 @@ public struct TileEnding {
     self.baseBias = baseBias
   }
 
-  /// Ends the sums of the tokens from `token` on.
-  @inline(__always) func end<let Tokens: Int>(_ sums: inout TileSums<Tokens>, token: Int) {
-    for term in inner { sums.add(term.sums(token: token)) }
-    if let gain { sums.multiply(gain) }
-    for term in outer { sums.add(term.sums(token: token)) }
-    if let bias { sums.add(vector: bias) }
-    if let baseBias { sums.add(vector: baseBias) }
+  /// Ends the sums at `made`, 16 for each of `count` tokens from `token` on, and writes them to `y`. With `adding`, what `y` has
+  /// belongs to `W·x`. No part of the function that makes the sums: its loop needs all registers.
+  @inline(never)
+  func end(
+    _ made: UnsafeMutablePointer<Float>, token: Int, count: Int, adding: Bool,
+    _ y: UnsafeMutablePointer<Float>, stride: Int, rows: Int
+  ) {
+    @inline(__always) func forEachToken(_ body: (_ sums: inout TileSums<1>, _ t: Int) -> Void) {
+      for t in 0..<count {
+        var sums = TileSums<1>(made + 16 * t)
+        body(&sums, t)
+        sums.write(made + 16 * t, stride: 16, rows: 16, adding: false)
+      }
+    }
+    if adding { forEachToken { sums, t in sums.add(y + t * stride, stride: stride, rows: rows) } }
+    for term in inner { term.add(to: made, token: token, count: count) }
+    if let gain { forEachToken { sums, _ in sums.multiply(gain) } }
+    for term in outer { term.add(to: made, token: token, count: count) }
+    for t in 0..<count {
+      var sums = TileSums<1>(made + 16 * t)
+      if let bias { sums.add(vector: bias) }
+      if let baseBias { sums.add(vector: baseBias) }
+      sums.write(y + t * stride, stride: stride, rows: rows, adding: false)
+    }
+  }
+}
+
+extension FactorTerm {
+  /// Adds the terms of `count` tokens to 16 sums of each.
+  @inline(__always) func add(to made: UnsafeMutablePointer<Float>, token: Int, count: Int) {
+    prefetch(tokens: count, behind: token)
+    addTerm(self, rows: 16, token: token, tokens: count, to: made, stride: 16)
   }
 }

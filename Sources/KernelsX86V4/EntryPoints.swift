@@ -67,3 +67,14 @@ public func matVec(
   default: preconditionFailure("no kernel for tensor type \(type)")
   }
 }
+
+/// One pass of `h[token × stride + row] = a[row] · x[token]` for up to 16 rows of Q8_0, with activations as `quantizePairs`
+/// writes them.
+public func projectPass(
+  blocks: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, pass: Int, _ x: BatchActivations,
+  into h: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutableRawPointer
+) {
+  matMulPass(
+    PairScaled<Q8_0>.self, blocks, rowBytes: rowBytes, rows: rows, tokens: tokens, pass: pass, x, ending: nil, h,
+    stride: stride, scratch: scratch)
+}

@@ -123,6 +123,26 @@ enum FloatScaled<Format: CodeFormat>: PanelProduct {
   }
 }
 
+/// Formats with a scale for each 32 weights beside activations with a scale for each 64 values.
+enum PairScaled<Format: CodeFormat>: PanelProduct {
+  static var scaledSubBlocks: Int { 2 }
+
+  @inline(__always)
+  static func multiply<let Tokens: Int>(
+    _ panel: PanelView, _ count: Int, _ x: ActivationRows, _ sums: inout InlineArray<Tokens, F512>
+  ) {
+    for sub in 0..<count {
+      let lanes: InlineArray<Tokens, I512> = dot(panel, sub, 0, x)
+      let scale = loadFloats16(panel.scales, sub * 16), total = loadFloats16(panel.totals, sub * 16)
+      for t in 0..<Tokens {
+        let at = t * x.scaleStride + sub / 2
+        sums[t] = fma(
+          toFloat(lanes[t]), scale * splat512(x.scales[at]), fma(total, splat512(x.minima[at]), sums[t]))
+      }
+    }
+  }
+}
+
 /// One pass of `y[token × stride + row] = w[row] · x[token]` for up to 16 rows of packed weights: the columns of one panel.
 /// The first pass sets `y`, the others add to it, the last one does what `ending` says.
 @inline(__always)
@@ -137,35 +157,48 @@ func matMulPass<P: PanelProduct>(
   let count = min(Panel.subBlocks, subBlocks - first)
   let mask = UInt16(truncatingIfNeeded: (1 << rows) - 1)
   let isLast = first + count == subBlocks
-  let begin = first / perBlock * P.Format.bytesPerBlock
+  let offset = first / perBlock * P.Format.bytesPerBlock
   // The next panel is the columns behind these, or else the next rows.
-  let ahead = isLast ? 16 * rowBytes - begin : count / perBlock * P.Format.bytesPerBlock
+  let ahead = isLast ? 16 * rowBytes - offset : count / perBlock * P.Format.bytesPerBlock
   packPanel(
     P.Format.self, w, rowBytes: rowBytes, rows: rows, first: first, count: count,
     as: .signed8, ahead: ahead, into: panel)
   P.prepare(panel, w, rowBytes: rowBytes, rows: rows, first: first, count: count)
-  @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
-    var result = InlineArray<Tokens, F512>(repeating: splat512(0))
-    P.multiply(
-      panel, count,
-      ActivationRows(x, token: token, sub: first, groups: P.groups, scaled: P.scaledSubBlocks), &result)
-    if first > 0 {
-      for t in 0..<Tokens { result[t] = result[t] + _mm512_maskz_loadu_ps(mask, y + (token + t) * stride) }
+  // Sums that something is still done to are written where they stay in cache until then.
+  let ending = isLast ? ending : nil
+  let together = ending == nil ? tokens : Panel.endedTokens
+  let outStride = ending == nil ? stride : 16
+  let adding = ending == nil && first > 0
+  var begin = 0
+  while begin < tokens {
+    let end = min(tokens, begin + together)
+    let target = y + begin * stride
+    let out = ending == nil ? target : panel.made
+    @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
+      var result = InlineArray<Tokens, F512>(repeating: splat512(0))
+      P.multiply(
+        panel, count,
+        ActivationRows(x, token: token, sub: first, groups: P.groups, scaled: P.scaledSubBlocks), &result)
+      for t in 0..<Tokens {
+        let line = out + (token - begin + t) * outStride
+        let sum = adding ? result[t] + _mm512_maskz_loadu_ps(mask, line) : result[t]
+        _mm512_mask_storeu_ps(line, mask, sum)
+      }
     }
-    if isLast, let ending { ending.end(&result, token: token) }
-    for t in 0..<Tokens { _mm512_mask_storeu_ps(y + (token + t) * stride, mask, result[t]) }
-  }
-  var token = 0
-  while token + 8 <= tokens {
-    tile(InlineArray<8, Bool>.self, token)
-    token += 8
-  }
-  if token + 4 <= tokens {
-    tile(InlineArray<4, Bool>.self, token)
-    token += 4
-  }
-  while token < tokens {
-    tile(InlineArray<1, Bool>.self, token)
-    token += 1
+    var token = begin
+    while token + 8 <= end {
+      tile(InlineArray<8, Bool>.self, token)
+      token += 8
+    }
+    if token + 4 <= end {
+      tile(InlineArray<4, Bool>.self, token)
+      token += 4
+    }
+    while token < end {
+      tile(InlineArray<1, Bool>.self, token)
+      token += 1
+    }
+    ending?.end(panel.made, token: begin, count: end - begin, adding: first > 0, target, stride: stride, mask)
+    begin = end
   }
 }

@@ -1,14 +1,27 @@
+import CProcessor
 import KernelsX86V3
 import _Builtin_intrinsics.intel
 
 // What KernelsX86V3 does at the end of a tile, sixteen rows a register and with the same bits.
 
-extension LowRankTerm {
+extension FactorTerm {
   @inline(__always) func sums<let Tokens: Int>(token: Int) -> InlineArray<Tokens, F512> {
     var sums = InlineArray<Tokens, F512>(repeating: splat512(0))
-    for k in 0..<rank {
-      let b = loadFloats16(panel, 16 * k)
-      for t in 0..<Tokens { sums[t] = fma(b, splat512(h[(token + t) * hStride + k]), sums[t]) }
+    let pairs = (rank + 1) / 2
+    let values = UnsafeRawPointer(h + token * hStride)
+    for block in 0..<(rank + 31) / 32 {
+      var lanes = InlineArray<Tokens, I512>(repeating: _mm512_setzero_si512())
+      for pair in 16 * block..<min(pairs, 16 * block + 16) {
+        let w = _mm512_cvtepi8_epi16(load256(codes, 32 * pair))
+        for t in 0..<Tokens {
+          lanes[t] = _mm512_dpwssd_epi32(lanes[t], w, broadcast32(values + 2 * t * hStride + 4 * pair))
+        }
+      }
+      let scale = loadFloats16(scales, 16 * block)
+      for t in 0..<Tokens {
+        let both = scale * splat512(hScales[(token + t) * (hStride / 32) + block])
+        sums[t] = fma(toFloat(lanes[t]), both, sums[t])
+      }
     }
     if let gain {
       let factor = loadFloats16(gain, 0)
@@ -19,23 +32,54 @@ extension LowRankTerm {
 }
 
 extension TileEnding {
-  /// Ends the sums of the tokens from `token` on.
-  @inline(__always) func end<let Tokens: Int>(_ sums: inout InlineArray<Tokens, F512>, token: Int) {
-    @inline(__always) func add(_ term: LowRankTerm, _ sums: inout InlineArray<Tokens, F512>) {
-      let more: InlineArray<Tokens, F512> = term.sums(token: token)
-      for t in 0..<Tokens { sums[t] = sums[t] + more[t] }
+  /// As in KernelsX86V3.
+  @inline(never)
+  func end(
+    _ made: UnsafeMutablePointer<Float>, token: Int, count: Int, adding: Bool,
+    _ y: UnsafeMutablePointer<Float>, stride: Int, _ mask: UInt16
+  ) {
+    @inline(__always) func forEachToken(_ body: (_ sum: F512, _ t: Int) -> F512) {
+      for t in 0..<count { storeFloats16(body(loadFloats16(made, 16 * t), t), made, 16 * t) }
     }
-    @inline(__always) func add(_ vector: UnsafePointer<Float>, _ sums: inout InlineArray<Tokens, F512>) {
-      let values = loadFloats16(vector, 0)
-      for t in 0..<Tokens { sums[t] = sums[t] + values }
+    if adding { forEachToken { sum, t in sum + _mm512_maskz_loadu_ps(mask, y + t * stride) } }
+    for term in inner { term.add(to: made, token: token, count: count) }
+    if let gain { forEachToken { sum, _ in sum * loadFloats16(gain) } }
+    for term in outer { term.add(to: made, token: token, count: count) }
+    for t in 0..<count {
+      var sum = loadFloats16(made, 16 * t)
+      if let bias { sum = sum + loadFloats16(bias) }
+      if let baseBias { sum = sum + loadFloats16(baseBias) }
+      _mm512_mask_storeu_ps(y + t * stride, mask, sum)
     }
-    for term in inner { add(term, &sums) }
-    if let gain {
-      let factor = loadFloats16(gain, 0)
-      for t in 0..<Tokens { sums[t] = sums[t] * factor }
+  }
+}
+
+extension FactorTerm {
+  /// Adds the terms of `count` tokens to 16 sums of each.
+  @inline(__always) func add(to made: UnsafeMutablePointer<Float>, token: Int, count: Int) {
+    fetch(count, behind: token + count)
+    @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ t: Int) {
+      let sums: InlineArray<Tokens, F512> = self.sums(token: token + t)
+      for i in 0..<Tokens {
+        let at = 16 * (t + i)
+        storeFloats16(loadFloats16(made, at) + sums[i], made, at)
+      }
     }
-    for term in outer { add(term, &sums) }
-    if let bias { add(bias, &sums) }
-    if let baseBias { add(baseBias, &sums) }
+    var t = 0
+    while t + 8 <= count {
+      tile(InlineArray<8, Bool>.self, t)
+      t += 8
+    }
+    while t < count {
+      tile(InlineArray<1, Bool>.self, t)
+      t += 1
+    }
+  }
+
+  /// Begins to fetch what the next tokens read, which is far away by then. There may be none.
+  @inline(__always) private func fetch(_ tokens: Int, behind token: Int) {
+    let next = UnsafeRawPointer(h + token * hStride)
+    for t in 0..<tokens { mullama_prefetch(next + 2 * t * hStride) }
+    mullama_prefetch(hScales + token * (hStride / 32))
   }
 }

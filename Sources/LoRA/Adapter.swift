@@ -3,8 +3,8 @@ import Transformer
 
 /// A LoRA adapter as it was read: an immutable list of changes to tensors of some base model.
 ///
-/// Independent of any model until it is bound (`AdapterBinding`). Matrices are views of the mapped file: an adapter costs
-/// its file's bytes once, whatever its scale and however many models use it.
+/// Independent of any model until it is bound (`AdapterBinding`). Matrices are views of the mapped file. What is packed for the
+/// kernels of a model takes the place of the file's pages in memory, whatever its scale and however many contexts use it.
 package final class Adapter: Sendable {
   /// How its changes are named, and in which order its matrices have their rows.
   package enum Naming: Sendable, Equatable {
@@ -38,6 +38,7 @@ package final class Adapter: Sendable {
   package let changes: [Change]
   /// Made of everything that has an effect: equal hashes mean equal effect.
   package let contentHash: ContentHash
+  package let packed = PackedPairs()
 
   /// - Throws: `noTensors`, `notFinite` naming the change: every value is looked at once.
   package init(
@@ -100,6 +101,17 @@ package final class Adapter: Sendable {
   package var ranks: ClosedRange<Int> {
     let all = pairs.map(\.rank)
     return (all.min() ?? 0)...(all.max() ?? 0)
+  }
+
+  /// Its files' pages leave memory, as long as nobody looks at them again.
+  func forgetPages() {
+    var seen: Set<ObjectIdentifier> = []
+    for change in changes {
+      for (_, matrix) in change.matrices {
+        guard let mapping = matrix.mapping, seen.insert(ObjectIdentifier(mapping)).inserted else { continue }
+        mapping.advise(.notNeeded)
+      }
+    }
   }
 
   package var byteCount: Int { changes.reduce(0) { $0 + $1.byteCount } }

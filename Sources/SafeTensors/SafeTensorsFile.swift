@@ -62,3 +62,9 @@ package final class SafeTensorsFile: Sendable {
   /// The sizes of all files.
   package var mappedByteCount: Int { files.reduce(0) { $0 + $1.count } }
 }
+
+extension SafeTensorsFile: FileMapping {
+  package func advise(_ advice: MappedFile.Advice) {
+    for file in files { file.advise(advice) }
+  }
+}

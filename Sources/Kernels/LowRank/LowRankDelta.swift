@@ -1,6 +1,6 @@
 /// What one bound adapter set does at one site: `y = gain ⊙ (W·x) + bias + Σ scaleᵢ gainᵢ ⊙ Bᵢ(Aᵢ·x)`.
 ///
-/// The factors are views of the adapter's own bytes: binding, scaling and stacking copy nothing. `W` is
+/// The factors are views of the adapter's own bytes, or packed once for the adapter: scaling and stacking copy nothing. `W` is
 /// `replacement` where an adapter brings its own matrix, and has some rows of `rows` where it brings only those.
 package final class LowRankDelta: Sendable {
   /// One adapter's pair at this site.
@@ -13,9 +13,14 @@ package final class LowRankDelta: Sendable {
     package let scale: Float
     /// A factor for each output (DoRA); nil: all 1.
     package let gain: Matrix?
+    /// The pair as kernels read it, where they do not read it as it is.
+    package let packed: PackedPair?
 
-    package init(a: WeightMatrix, b: WeightMatrix, scale: Float, gain: Matrix? = nil) {
+    package init(
+      a: WeightMatrix, b: WeightMatrix, scale: Float, gain: Matrix? = nil, packed: PackedPair? = nil
+    ) {
       precondition(a.rows == b.columns || a.columns == b.columns)
+      self.packed = packed
       self.a = a
       self.b = b
       self.scale = scale

@@ -70,6 +70,9 @@ package struct WeightMatrix: @unchecked Sendable {
 
   package var byteCount: Int { rows * rowBytes }
 
+  /// The mapped files that it is a view of; nil: it is memory.
+  package var mapping: (any FileMapping)? { owner as? any FileMapping }
+
   /// Row `row` as float32, exactly.
   package func dequantizeRow(_ row: Int, into target: UnsafeMutablePointer<Float>) {
     precondition(row >= 0 && row < rows)

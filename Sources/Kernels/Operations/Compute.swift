@@ -9,4 +9,14 @@ package final class Compute: Sendable {
     self.table = table
     pool = WorkerPool(threads: min(256, max(1, threads ?? Processor.availableCores)))
   }
+
+  /// Calls `body` with each item on all threads; returns when all are done.
+  package func forEach(_ count: Int, _ body: (Int) -> Void) {
+    let task = ClosureTask()
+    withoutActuallyEscaping(body) { escaping in
+      task.body = { item, _ in escaping(item) }
+      pool.run(task, items: count)
+      task.body = nil
+    }
+  }
 }

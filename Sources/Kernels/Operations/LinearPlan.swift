@@ -1,3 +1,5 @@
+import GGUF
+
 /// What the items of a linear region read: numbers and addresses only. Whoever made the plan holds what they point
 /// into until the region has ended.
 final class LinearPlan {
@@ -28,8 +30,7 @@ final class LinearPlan {
     let gain: UnsafeMutablePointer<Float>?
     let bias: UnsafeMutablePointer<Float>?
     let parts: Range<Int>
-    /// Are all factors of types that adapters have, and 16 rows of every `b` together few enough for a worker's memory? Then a kernel may add
-    /// them before it writes a result.
+    /// Are there packed factors only, beside the matrix itself? Then a kernel may add them before it writes a result.
     let canFuse: Bool
   }
 
@@ -37,10 +38,14 @@ final class LinearPlan {
   struct Part {
     let a: WeightTile
     let b: WeightTile
+    /// `b`, if the pair is packed. Then `column` is a multiple of 32.
+    let panels: FactorPanels?
     let scale: Float
     let gain: UnsafeMutablePointer<Float>?
-    /// Where its `A·x` lies in `hidden`, `[token][columns]`.
+    /// Where its `A·x` lies in `hidden`.
     let column: Int
+    /// Of the matrix beside which it stands.
+    let weightType: TensorType
   }
 
   /// `A·x` of one part for some tokens.
@@ -97,7 +102,7 @@ final class LinearPlan {
     if slots.count > 0, slots[slots.count - 1].firstToken != tokenRange.lowerBound { nextColumn = 0 }
     let weight = WeightTile(operand.weight, first: 0, rows: operand.weight.rows)
     let firstDelta = deltas.count
-    var widest = 0
+    var lastColumn = nextColumn
     var baseTokens = tokens
     var firstBaseRow = weight.rows
     for run in runs where run.count > 0 {
@@ -106,10 +111,9 @@ final class LinearPlan {
         baseTokens -= run.count
         firstBaseRow = min(firstBaseRow, replacement.rows)
       }
-      add(delta, run, width, table)
-      widest = max(widest, delta.totalRank)
+      lastColumn = max(lastColumn, add(delta, run, weight.type, width, table))
     }
-    nextColumn += widest
+    nextColumn = lastColumn
     hiddenColumns = max(hiddenColumns, nextColumn)
     if baseTokens > 0 { firstBaseRow = 0 }
     if firstBaseRow < weight.rows { forms.formUnion(table.forms(weight.type, width)) }
@@ -122,23 +126,31 @@ final class LinearPlan {
     tileCount += (weight.rows + rows - 1) / rows
   }
 
-  private func add(_ delta: LowRankDelta, _ run: DeltaRun, _ width: BatchWidth, _ table: KernelTable) {
+  /// Returns the column behind those of its parts.
+  private func add(
+    _ delta: LowRankDelta, _ run: DeltaRun, _ weightType: TensorType, _ width: BatchWidth, _ table: KernelTable
+  ) -> Int {
     if let replacement = delta.replacement { forms.formUnion(table.forms(replacement.type, width)) }
     if run.count > Self.projectionTokens { isCut = true }
     let firstPart = parts.count
     var column = nextColumn
     for segment in delta.segments {
-      forms.formUnion(table.projectionForms(segment.a.type, width))
       for first in stride(from: run.first, to: run.first + run.count, by: Self.projectionTokens) {
         let count = min(Self.projectionTokens, run.first + run.count - first)
         projections.append(Projection(part: parts.count, firstToken: first, tokens: count))
       }
+      let packed = segment.packed, a = packed?.a ?? segment.a
+      if packed != nil { column = Self.roundedUp(column) }
+      forms.formUnion(
+        packed == nil
+          ? table.projectionForms(a.type, width) : table.factors?.forms(weightType, width) ?? [])
       parts.append(
         Part(
-          a: WeightTile(segment.a, first: 0, rows: segment.a.rows),
-          b: WeightTile(segment.b, first: 0, rows: segment.b.rows), scale: segment.scale,
-          gain: segment.gain?.pointer, column: column))
-      column += segment.rank
+          a: WeightTile(a, first: 0, rows: a.rows),
+          b: WeightTile(segment.b, first: 0, rows: segment.b.rows), panels: packed?.b,
+          scale: segment.scale * (packed?.aFactor ?? 1), gain: segment.gain?.pointer, column: column,
+          weightType: weightType))
+      column += packed == nil ? segment.rank : Self.roundedUp(segment.rank)
     }
     deltas.append(
       Delta(
@@ -147,16 +159,16 @@ final class LinearPlan {
         rows: delta.rows.map(Unmanaged.passUnretained),
         gain: delta.gain?.pointer,
         bias: delta.bias?.pointer, parts: firstPart..<parts.count, canFuse: Self.canFuse(delta)))
+    return column
   }
+
+  /// To whole blocks of what is quantized together.
+  static func roundedUp(_ column: Int) -> Int { (column + 31) & ~31 }
 
   private static func canFuse(_ delta: LowRankDelta) -> Bool {
     delta.replacement == nil && delta.rows == nil
-      && TileDelta.panelFloats(totalRank: delta.totalRank, parts: delta.segments.count)
-        <= WorkerScratch.tileFloats
-      && delta.segments.allSatisfy {
-        // Wider ones are added in several steps, whose sums have other bits.
-        $0.rank <= 256 && [.f32, .f16, .bf16, .q8_0].contains($0.b.type)
-      }
+      && TileDelta.vectorFloats(parts: delta.segments.count) <= WorkerScratch.tileFloats
+      && delta.segments.allSatisfy { $0.packed != nil }
   }
 
   /// The slot that a tile belongs to. Experts make many: O(log slots).

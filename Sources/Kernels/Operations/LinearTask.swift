@@ -12,8 +12,7 @@ final class LinearTask: PoolTask {
   private let table: KernelTable
   private let scratch: WorkerScratch
   private let plan = LinearPlan()
-  /// `A·x` of every delta, `[token][columns]`.
-  private var hidden: Matrix
+  private var hidden: HiddenMemory
   private var input: ActivationView?
   private var tokens = 0
   private let projectionsDone = Atomic<Int>(0)
@@ -34,7 +33,7 @@ final class LinearTask: PoolTask {
   init(table: KernelTable, scratch: WorkerScratch, tokens: Int) {
     self.table = table
     self.scratch = scratch
-    hidden = Matrix(rows: tokens, columns: 64)
+    hidden = HiddenMemory(tokens: tokens, columns: 64)
     operands.reserveCapacity(3)
     outputs.reserveCapacity(3)
   }
@@ -73,7 +72,9 @@ final class LinearTask: PoolTask {
   /// The plan is complete.
   func prepare() {
     plan.finish()
-    if plan.hiddenColumns > hidden.columns { hidden = Matrix(rows: hidden.rows, columns: plan.hiddenColumns) }
+    if plan.hiddenColumns > hidden.rows.columns {
+      hidden = HiddenMemory(tokens: hidden.tokens, columns: plan.hiddenColumns)
+    }
   }
 
   /// Lets go of the batch's runs and outputs: as long as two hold them, the batch cannot be emptied in place, and an
@@ -100,12 +101,18 @@ final class LinearTask: PoolTask {
 
   private func project(_ item: LinearPlan.Projection, _ input: ActivationView, _ worker: Int) {
     let part = plan.parts[item.part]
-    let target = hidden.row(item.firstToken) + part.column
-    table.project(
-      part.a, input.dropping(tokens: item.firstToken), item.tokens, target, hidden.columns,
-      scratch.base(worker))
+    let rows = hidden.rows.dropping(tokens: item.firstToken)
+    let target = rows.floats + part.column
+    let x = input.dropping(tokens: item.firstToken)
+    if part.panels != nil, let factors = table.factors {
+      factors.project(
+        part.a, part.weightType, x, item.tokens, target, rows.columns, scratch.base(worker))
+      factors.quantize(rows, part.column, part.a.rows, item.tokens, part.scale)
+      return
+    }
+    table.project(part.a, x, item.tokens, target, rows.columns, scratch.base(worker))
     for token in 0..<item.tokens {
-      let line = target + token * hidden.columns
+      let line = target + token * rows.columns
       for k in 0..<part.a.rows { line[k] *= part.scale }
     }
   }
@@ -153,8 +160,13 @@ final class LinearTask: PoolTask {
     for index in slot.deltas {
       let delta = plan.deltas[index]
       for part in delta.parts {
-        let b = plan.parts[part].b.slice(first, rows)
-        fetch(b.base, rows * b.rowBytes)
+        let part = plan.parts[part]
+        if let panels = part.panels {
+          panels.forEachRange(first, rows, fetch)
+        } else {
+          let b = part.b.slice(first, rows)
+          fetch(b.base, rows * b.rowBytes)
+        }
       }
       if let gain = delta.gain { fetch(gain + first, 4 * rows) }
       if let bias = delta.bias { fetch(bias + first, 4 * rows) }
@@ -183,8 +195,8 @@ final class LinearTask: PoolTask {
       output + slot.firstToken * slot.stride, slot.stride,
       TileDelta(
         parts: plan.parts, range: delta?.parts ?? 0..<0, gain: delta?.gain, bias: delta?.bias,
-        baseBias: slot.bias, firstRow: first, hidden: hidden.row(slot.firstToken), stride: hidden.columns,
-        panel: scratch.tile(worker)),
+        baseBias: slot.bias, firstRow: first, hidden: hidden.rows.dropping(tokens: slot.firstToken),
+        vectors: scratch.tile(worker)),
       scratch.base(worker))
     return true
   }
@@ -204,8 +216,7 @@ final class LinearTask: PoolTask {
     }
     if let gain = delta.gain {
       for token in 0..<delta.tokens {
-        let line = output + token * stride
-        for row in 0..<rows { line[row] *= gain[first + row] }
+        table.multiplyElements(gain + first, rows, output + token * stride)
       }
     }
     for index in delta.parts where plan.parts[index].gain != delta.gain {
@@ -220,7 +231,14 @@ final class LinearTask: PoolTask {
     _ output: UnsafeMutablePointer<Float>, _ stride: Int, _ worker: Int,
     gain: UnsafeMutablePointer<Float>? = nil
   ) {
-    let h = hidden.row(delta.firstToken) + part.column
+    let hidden = hidden.rows.dropping(tokens: delta.firstToken)
+    if let panels = part.panels, let factors = table.factors {
+      factors.add(
+        panels, first, rows, hidden, part.column, delta.tokens, gain.map { UnsafePointer($0 + first) }, output,
+        stride)
+      return
+    }
+    let h = hidden.floats + part.column
     let tile = part.b.slice(first, rows)
     guard let gain else {
       return table.addMultiply(

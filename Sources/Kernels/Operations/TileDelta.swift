@@ -9,12 +9,11 @@ struct TileDelta {
   let baseBias: UnsafeMutablePointer<Float>?
   /// The tile's first row within the matrix.
   let firstRow: Int
-  /// The first token's row of `A·x`; a part's begins at its column.
-  let hidden: UnsafeMutablePointer<Float>
-  let stride: Int
-  /// Room for `panelFloats`.
-  let panel: UnsafeMutablePointer<Float>
+  /// `A·x` from the first token on; a part's begins at its column.
+  let hidden: HiddenRows
+  /// Room for `vectorFloats`.
+  let vectors: UnsafeMutablePointer<Float>
 
-  /// Of 16 rows of every `b`, every gain and the biases.
-  static func panelFloats(totalRank: Int, parts: Int) -> Int { 16 * (totalRank + parts + 3) }
+  /// Of 16 rows of every gain and the biases.
+  static func vectorFloats(parts: Int) -> Int { 16 * (parts + 3) }
 }

@@ -21,6 +21,7 @@
           type: w.type.rawValue, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, rank: w.columns, h: h,
           hStride: hStride, tokens: tokens, to: y, stride: stride, scratch: scratch)
       },
+      factors: .x86V3,
       scratchBytes: {
         max(KernelsX86V3.scratchBytes(columns: $0), PortableKernels.scratchBytes(columns: $0))
       },
@@ -28,6 +29,7 @@
       rmsNorm: { KernelsX86V3.rmsNorm($0, weight: $1, count: $2, epsilon: $3, into: $4) },
       siluMultiply: { KernelsX86V3.siluMultiply($0, $1, count: $2) },
       addScaled: { KernelsX86V3.addScaled($0, scale: $1, count: $2, to: $3) },
+      multiplyElements: { KernelsX86V3.multiplyElements($0, count: $1, into: $2) },
       toHalves: { KernelsX86V3.toHalves($0, count: $1, into: $2) },
       attend: { call, scratch in
         KernelsX86V3.attend(
@@ -101,9 +103,7 @@
       let number = w.type.rawValue
       let form =
         prefillReads16(type: number) ? x.int16 : prefillReadsPairs(type: number) ? x.int8Pairs : x.int8
-      let activations = BatchActivations(
-        columns: w.columns, codes: form.codes, scales: form.scales, sums32: form.sums32, sums16: form.sums16,
-        centers: form.centers)
+      let activations = BatchActivations(form, columns: w.columns)
       let passes = passes(columns: w.columns)
       forEachPanel(w, delta) { first, rows, ending in
         for pass in 0..<passes {

@@ -33,11 +33,13 @@
         }
       },
       addMultiply: x86V3.addMultiply,
+      factors: .x86V4,
       scratchBytes: { max(x86V3.scratchBytes($0), KernelsX86V4.scratchBytes) },
       tileRows: 16,
       rmsNorm: x86V3.rmsNorm,
       siluMultiply: x86V3.siluMultiply,
       addScaled: x86V3.addScaled,
+      multiplyElements: x86V3.multiplyElements,
       toHalves: x86V3.toHalves,
       attend: x86V3.attend,
       mergeAttention: x86V3.mergeAttention,
@@ -46,7 +48,7 @@
     /// Are several tokens' activations read at 16 bits, or as floats, by x86V3's kernels?
     private static func keepsPrecision(_ type: TensorType) -> Bool { !formsV3(type, .many).contains(.int8) }
 
-    @Sendable private static func formsV4(_ type: TensorType, _ width: BatchWidth) -> ActivationForms {
+    @Sendable static func formsV4(_ type: TensorType, _ width: BatchWidth) -> ActivationForms {
       if readsPlanes(type, width) { return .planes }
       guard supports(type: type.rawValue), width != .one else { return formsV3(type, width) }
       return readsPairs(type: type.rawValue) ? .int8Pairs : .int8
@@ -56,7 +58,7 @@
       width != .many && hasLanes(type: type.rawValue)
     }
 
-    @Sendable private static func multiplyV4(
+    @Sendable static func multiplyV4(
       _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int,
       _ scratch: UnsafeMutableRawPointer
     ) {
@@ -88,9 +90,7 @@
       _ stride: Int, _ delta: TileDelta?, _ scratch: UnsafeMutableRawPointer
     ) {
       let form = readsPairs(type: w.type.rawValue) ? x.int8Pairs : x.int8
-      let activations = BatchActivations(
-        columns: w.columns, codes: form.codes, scales: form.scales, sums32: form.sums32, sums16: form.sums16,
-        centers: form.centers)
+      let activations = BatchActivations(form, columns: w.columns)
       let passes = passes(columns: w.columns)
       forEachPanel(w, delta) { first, rows, ending in
         for pass in 0..<passes {

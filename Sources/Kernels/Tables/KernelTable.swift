@@ -46,6 +46,9 @@ package struct KernelTable: Sendable {
       _ stride: Int, _ scratch: UnsafeMutableRawPointer
     ) -> Void
 
+  /// Products of packed factors; nil: factors stay as their file has them.
+  let factors: FactorKernels?
+
   /// Scratch bytes a worker needs for `multiply` on rows of `columns` weights.
   let scratchBytes: @Sendable (_ columns: Int) -> Int
   /// Rows of a tile when many tokens share it.
@@ -63,6 +66,9 @@ package struct KernelTable: Sendable {
   let addScaled:
     @Sendable (_ x: UnsafePointer<Float>, _ scale: Float, _ count: Int, _ y: UnsafeMutablePointer<Float>) ->
       Void
+  /// `y = x ⊙ y`
+  let multiplyElements:
+    @Sendable (_ x: UnsafePointer<Float>, _ count: Int, _ y: UnsafeMutablePointer<Float>) -> Void
   let toHalves: @Sendable (_ x: UnsafePointer<Float>, _ count: Int, _ y: UnsafeMutablePointer<UInt16>) -> Void
   let attend: @Sendable (_ call: AttentionCall, _ scratch: UnsafeMutableRawPointer) -> Void
   /// Merges what `attend` left in `partials` for `parts` ranges of positions, `[part][row][headSize + 2]`, into the

@@ -73,6 +73,12 @@ enum PortableKernels {
     for i in 0..<count { y[i] += scale * x[i] }
   }
 
+  static func multiplyElements(
+    _ x: UnsafePointer<Float>, _ count: Int, _ y: UnsafeMutablePointer<Float>
+  ) {
+    for i in 0..<count { y[i] *= x[i] }
+  }
+
   static func toHalves(_ x: UnsafePointer<Float>, _ count: Int, _ y: UnsafeMutablePointer<UInt16>) {
     for i in 0..<count { y[i] = Float16(x[i]).bitPattern }
   }
@@ -88,11 +94,13 @@ extension KernelTable {
     projectionForms: { _, _ in [] },
     project: PortableKernels.multiply,
     addMultiply: PortableKernels.addMultiply,
+    factors: nil,
     scratchBytes: PortableKernels.scratchBytes,
     tileRows: 16,
     rmsNorm: PortableKernels.rmsNorm,
     siluMultiply: PortableKernels.siluMultiply,
     addScaled: PortableKernels.addScaled,
+    multiplyElements: PortableKernels.multiplyElements,
     toHalves: PortableKernels.toHalves,
     attend: PortableKernels.attend,
     mergeAttention: PortableKernels.mergeAttention,

@@ -4,27 +4,22 @@
   extension TileDelta {
     /// The ending of rows `first ..< first + rows` of the tile, up to 16, in the delta's own memory and `list`'s.
     func ending(
-      _ first: Int, _ rows: Int, in list: UnsafeMutableBufferPointer<LowRankTerm>
+      _ first: Int, _ rows: Int, in list: UnsafeMutableBufferPointer<FactorTerm>
     ) -> TileEnding {
-      var free = panel
+      var free = vectors
       /// 16 values, zeros behind the last row.
       func vector(_ values: UnsafeMutablePointer<Float>?) -> UnsafePointer<Float>? {
         guard let values else { return nil }
+        if rows == 16 { return UnsafePointer(values + firstRow + first) }
         let copy = free
         copy.update(from: values + firstRow + first, count: rows)
         (copy + rows).update(repeating: 0, count: 16 - rows)
         free += 16
         return UnsafePointer(copy)
       }
-      func term(_ part: LinearPlan.Part, gain: UnsafeMutablePointer<Float>?) -> LowRankTerm {
-        let b = part.b.slice(firstRow + first, rows)
-        let panel = free
-        packLowRank(
-          type: b.type.rawValue, weights: b.base, rowBytes: b.rowBytes, rows: rows, rank: b.columns,
-          into: panel)
-        free += 16 * b.columns
-        return LowRankTerm(
-          panel: panel, rank: b.columns, h: hidden + part.column, hStride: stride, gain: vector(gain))
+      func term(_ part: LinearPlan.Part, gain: UnsafeMutablePointer<Float>?) -> FactorTerm {
+        guard let b = part.panels else { preconditionFailure("a fused tile's factors are packed") }
+        return FactorTerm(b, row: firstRow + first, hidden, part.column, gain: vector(gain))
       }
       var count = 0
       for index in range where parts[index].gain == gain {
@@ -46,7 +41,7 @@
     /// Calls `body` with the first row, the number of rows and the ending of each 16 rows of a tile.
     @inline(__always)
     static func forEachPanel(_ w: WeightTile, _ delta: TileDelta?, _ body: (Int, Int, TileEnding?) -> Void) {
-      withUnsafeTemporaryAllocation(of: LowRankTerm.self, capacity: max(1, delta?.range.count ?? 0)) { list in
+      withUnsafeTemporaryAllocation(of: FactorTerm.self, capacity: max(1, delta?.range.count ?? 0)) { list in
         for first in stride(from: 0, to: w.rows, by: 16) {
           let rows = min(16, w.rows - first)
           body(first, rows, delta?.ending(first, rows, in: list))

@@ -114,7 +114,7 @@ struct AdapterFitter {
         throw .unsupportedTarget(adapter: adapter.path, tensor: tensor, reason: "it has no bias")
       }
       try expect(weight, rows: 1, columns: site.outputs, tensor, "bias")
-      var values = ordered(weight.dequantized(), site)
+      var values = adapter.naming.ordered(weight.dequantized(), site)
       if let base = decoder.bias(of: site) {
         for row in values.indices { values[row] -= base[row] }
       }
@@ -200,8 +200,7 @@ struct AdapterFitter {
       scaling: pair.scaling)
     return [
       FittedPair(
-        pair: ordered, bias: bias.map { self.ordered($0, site) },
-        magnitude: magnitude.map { self.ordered($0, site) }, index: index)
+        pair: ordered, bias: bias, magnitude: magnitude, index: index)
     ]
   }
 
@@ -260,20 +259,13 @@ struct AdapterFitter {
 
   private func vector(
     _ matrix: WeightMatrix?, _ count: Int, _ tensor: String, _ role: String
-  ) throws(AdapterError) -> [Float]? {
+  ) throws(AdapterError) -> WeightMatrix? {
     guard let matrix else { return nil }
     try expect(matrix, rows: 1, columns: count, tensor, role)
-    return matrix.dequantized()
+    return matrix
   }
 
   // MARK: Row order
-
-  private func ordered(_ values: [Float], _ site: Site) -> [Float] {
-    guard adapter.naming == .peft, let order = site.rowOrder.sources(rows: values.count) else {
-      return values
-    }
-    return order.map { values[$0] }
-  }
 
   private func reordered(
     _ matrix: WeightMatrix, _ site: Site, _ index: Int, _ role: BindingCache.Role
@@ -282,6 +274,14 @@ struct AdapterFitter {
     return cache.matrix(adapter.contentHash, index, role) {
       site.rowOrder.sources(rows: matrix.rows).map(matrix.gathering) ?? matrix
     }
+  }
+}
+
+extension Adapter.Naming {
+  /// One value for each of a site's rows, in the order of the model's file.
+  func ordered(_ values: [Float], _ site: Site) -> [Float] {
+    guard self == .peft, let order = site.rowOrder.sources(rows: values.count) else { return values }
+    return order.map { values[$0] }
   }
 }
 

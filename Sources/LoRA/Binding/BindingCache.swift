@@ -2,8 +2,8 @@ import Kernels
 import Synchronization
 import Transformer
 
-/// What was computed to fit adapters to one model, kept so that the next binding need not: matrices in the model's row order
-/// and DoRA's gains, bounded, so that what was not used for longest goes first; where the tensors of names are; and the model's
+/// What was computed to fit adapters to one model, kept so that the next binding need not: matrices in the model's row order,
+/// biases and DoRA's gains, bounded, so that what was not used for longest goes first; where the tensors of names are; and the model's
 /// vocabulary. It never holds on to an adapter's file.
 package final class BindingCache: Sendable {
   enum Role: Hashable, Sendable {
@@ -13,6 +13,8 @@ package final class BindingCache: Sendable {
     case gainedFactor(scale: Float)
     /// Magnitudes divided by norms.
     case gain(scale: Float)
+    /// Of a factor, times its scale.
+    case bias(scale: Float)
   }
 
   private struct Key: Hashable {
@@ -75,9 +77,9 @@ package final class BindingCache: Sendable {
   }
 
   /// The vector under this key, made if it is not there.
-  func vector(
-    _ adapter: ContentHash, _ change: Int, _ role: Role, _ make: () throws(AdapterError) -> Matrix
-  ) throws(AdapterError) -> Matrix {
+  func vector<Failure: Error>(
+    _ adapter: ContentHash, _ change: Int, _ role: Role, _ make: () throws(Failure) -> Matrix
+  ) throws(Failure) -> Matrix {
     try value(Key(adapter: adapter, change: change, role: role), \.byteCount, make)
   }
 

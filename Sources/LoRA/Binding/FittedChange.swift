@@ -22,10 +22,10 @@ enum FittedChange: Sendable {
 struct FittedPair: Sendable {
   /// With B in the order of the model's rows.
   let pair: LowRankPair
-  /// `1 × outputs`, float32; as many as `magnitude`.
-  let bias: [Float]?
+  /// `1 × outputs`; as many as `magnitude`. Both in the order of training.
+  let bias: WeightMatrix?
   /// One for each row of the matrix that the adapter was trained with; of an embedding, one for each column.
-  let magnitude: [Float]?
+  let magnitude: WeightMatrix?
   /// The change's number in its adapter; those of a stack's experts follow behind all changes. Unique.
   let index: Int
 }

@@ -21,24 +21,28 @@ extension SetBuilder.Place {
     rows = rows.filter { $0.key < count }
     // A segment's own gain is the place's where it is the only one, and must stay the same object.
     let (ownGain, addedGain) = (gain?.part(0..<count), gain?.part(count..<height))
-    func cut(_ segment: LowRankDelta.Segment, _ b: WeightMatrix, _ range: Range<Int>, _ shared: Matrix?)
-      -> LowRankDelta.Segment
-    {
+    func cut(
+      _ segment: LowRankDelta.Segment, _ b: WeightMatrix, _ range: Range<Int>, _ shared: Matrix?,
+      packed: PackedPair? = nil
+    ) -> LowRankDelta.Segment {
       let isShared = segment.gain != nil && segment.gain === gain
       return LowRankDelta.Segment(
-        a: segment.a, b: b, scale: segment.scale, gain: isShared ? shared : segment.gain?.part(range))
+        a: segment.a, b: b, scale: segment.scale, gain: isShared ? shared : segment.gain?.part(range),
+        packed: packed)
     }
     let tall = segments.filter { $0.b.rows > count }.map {
       cut($0, $0.b.rows(count..<height), count..<height, addedGain)
     }
     segments = segments.map {
-      cut($0, $0.b.rows > count ? $0.b.slice(rows: 0..<count) : $0.b, 0..<count, ownGain)
+      cut(
+        $0, $0.b.rows > count ? $0.b.slice(rows: 0..<count) : $0.b, 0..<count, ownGain, packed: $0.packed)
     }
     gain = ownGain
-    let addedBias = bias.flatMap {
+    let biases = bias?.values(row: 0)
+    let addedBias = biases.flatMap {
       $0.count > count ? Array($0[count...]).padded(to: height - count, with: 0) : nil
     }
-    bias = bias.map { Array($0.prefix(count)) }
+    bias = biases.map { Matrix(rows: 1, columns: count, Array($0.prefix(count))) }
     let delta = LowRankDelta(
       segments: tall, gain: addedGain,
       bias: addedBias.map { Matrix(rows: 1, columns: $0.count, $0) })

@@ -11,7 +11,8 @@ struct SetBuilder {
     var segments: [LowRankDelta.Segment] = []
     /// Of the only DoRA adapter here, shared with its segment; of several their sum.
     var gain: Matrix?
-    var bias: [Float]?
+    /// Of the only adapter with one here, shared with the cache; of several their sum.
+    var bias: Matrix?
     var matrix: WeightMatrix?
     var rows: [Int: [Float]] = [:]
     /// Who changes the matrix as a whole, and who its rows, its bias, its scale, and who adds rows behind it.
@@ -30,6 +31,8 @@ struct SetBuilder {
   private var norms: [Int: Matrix] = [:]
   private var tokens: [Int: (token: AddedToken, adapter: Adapter)] = [:]
   private var tokenIDs: [String: Int] = [:]
+  /// Of the adapter that is being added, by `FittedPair.index`.
+  private var packed: [Int: PackedPair] = [:]
 
   init(_ decoder: Decoder, _ cache: BindingCache) {
     self.decoder = decoder
@@ -39,6 +42,7 @@ struct SetBuilder {
 
   /// Adds an adapter at a scale that is not 0.
   mutating func add(_ changes: [FittedChange], _ adapter: Adapter, scale: Float) throws(AdapterError) {
+    pack(changes, adapter)
     // Norms of an adapted matrix are also over the rows that the adapter adds to it.
     for case .rows(let site, let indices, let values) in changes {
       try add(rows: indices, values, site, adapter)
@@ -58,9 +62,25 @@ struct SetBuilder {
       case .bias(let site, let bias):
         if places[site].owners[.bias]?.contentHash == adapter.contentHash { continue }
         try claim(site, .bias, against: [.bias], adapter)
-        addBias(bias.values(row: 0), 1, site)
+        addBias(bias, site)
       }
     }
+  }
+
+  /// Packs the factors beside the matrices whose kernels want that. The file's pages are then needed no more.
+  private mutating func pack(_ changes: [FittedChange], _ adapter: Adapter) {
+    packed = adapter.packed.pairs(for: cache)
+    var missing: [FittedPair] = []
+    for case .lowRank(let site, let pair) in changes where packed[pair.index] == nil {
+      let place = decoder.weights.sites[site]
+      guard place.kind == .linear || place.kind == .output, let weight = decoder.matrix(of: place),
+        decoder.compute.packsFactors(beside: weight)
+      else { continue }
+      missing.append(pair)
+    }
+    if missing.isEmpty { return }
+    packed = adapter.packed.packing(missing, for: cache, decoder.compute)
+    adapter.forgetPages()
   }
 
   private mutating func add(
@@ -120,17 +140,19 @@ struct SetBuilder {
     return .conflict(tensor: tensor, first: first.path, second: second.path)
   }
 
-  private mutating func addBias(_ bias: [Float], _ scale: Float, _ site: Int) {
-    // As long as the model's outputs at least; of added tokens some adapters have biases, others have not.
-    let count = max(bias.count, decoder.weights.sites[site].outputs)
+  private mutating func addBias(_ bias: Matrix, _ site: Int) {
+    let outputs = decoder.weights.sites[site].outputs
     guard let other = places[site].bias else {
-      places[site].bias = bias.map { scale * $0 }.padded(to: count, with: 0)
+      places[site].bias = bias.columns < outputs ? Self.vector(bias.values(row: 0).padded(to: outputs, with: 0)) : bias
       return
     }
-    var sum = other.padded(to: count, with: 0)
-    for i in bias.indices { sum[i] += scale * bias[i] }
-    places[site].bias = sum
+    // As long as the model's outputs at least; of added tokens some adapters have biases, others have not.
+    let count = max(bias.columns, other.columns)
+    let sum = [other, bias].map { $0.values(row: 0).padded(to: count, with: 0) }
+    places[site].bias = Self.vector(zip(sum[0], sum[1]).map(+))
   }
+
+  private static func vector(_ values: [Float]) -> Matrix { Matrix(rows: 1, columns: values.count, values) }
 
   private mutating func add(
     _ fitted: FittedPair, _ site: Int, _ adapter: Adapter, _ userScale: Float
@@ -140,8 +162,14 @@ struct SetBuilder {
     guard scale.isFinite else { throw .invalidScale(adapter: adapter.path, scale: scale) }
     guard let magnitude = fitted.magnitude else {
       if scale == 0 { return }
-      places[site].segments.append(LowRankDelta.Segment(a: pair.a, b: pair.b, scale: scale))
-      if let bias = fitted.bias { addBias(bias, scale, site) }
+      places[site].segments.append(segment(fitted, scale))
+      if let bias = fitted.bias {
+        let place = decoder.weights.sites[site]
+        let scaled = cache.vector(adapter.contentHash, fitted.index, .bias(scale: scale)) {
+          Self.vector(adapter.naming.ordered(bias.dequantized(), place).map { scale * $0 })
+        }
+        addBias(scaled, site)
+      }
       return
     }
     for other in [Claim.matrix, .rows] {
@@ -163,16 +191,19 @@ struct SetBuilder {
       }
       places[site].segments.append(LowRankDelta.Segment(a: pair.a, b: b, scale: scale))
     } else {
-      places[site].segments.append(
-        LowRankDelta.Segment(
-          a: pair.a, b: pair.b, scale: scale, gain: gain))
+      places[site].segments.append(segment(fitted, scale, gain))
     }
+  }
+
+  private func segment(_ fitted: FittedPair, _ scale: Float, _ gain: Matrix? = nil) -> LowRankDelta.Segment {
+    LowRankDelta.Segment(
+      a: fitted.pair.a, b: fitted.pair.b, scale: scale, gain: gain, packed: packed[fitted.index])
   }
 
   /// `magnitude / ‖W + scale × B·A‖`, the scale being the effective one; `1 × outputs`, of an embedding `1 × inputs`. A row
   /// that is all 0 stays so.
   private func gain(
-    _ fitted: FittedPair, _ magnitude: [Float], _ site: Int, _ adapter: Adapter, _ scale: Float
+    _ fitted: FittedPair, _ magnitude: WeightMatrix, _ site: Int, _ adapter: Adapter, _ scale: Float
   ) throws(AdapterError) -> Matrix {
     let place = decoder.weights.sites[site]
     guard let weight = decoder.matrix(of: place) else {
@@ -182,11 +213,13 @@ struct SetBuilder {
     return try cache.vector(adapter.contentHash, fitted.index, .gain(scale: scale)) {
       () throws(AdapterError) in
       let pair = fitted.pair
+      let isEmbedding = place.kind == .embedding
       let norms =
-        place.kind == .embedding
-        ? columnNorms(weight, added, pair, scale) : rowNorms(weight, added, pair, magnitude.count, scale)
-      let gain = zip(magnitude, norms).map { $1 == 0 ? 0 : $0 / $1 }
-        .padded(to: place.kind == .embedding ? place.inputs : place.outputs, with: 1)
+        isEmbedding
+        ? columnNorms(weight, added, pair, scale) : rowNorms(weight, added, pair, magnitude.columns, scale)
+      let magnitudes = magnitude.dequantized()
+      let gain = zip(isEmbedding ? magnitudes : adapter.naming.ordered(magnitudes, place), norms).map { $1 == 0 ? 0 : $0 / $1 }
+        .padded(to: isEmbedding ? place.inputs : place.outputs, with: 1)
       guard gain.allSatisfy(\.isFinite) else {
         throw .notFinite(file: adapter.path, what: "the magnitude of '\(fitted.pair.tensor)' over its norm")
       }
@@ -242,7 +275,6 @@ struct SetBuilder {
 
   private static func delta(_ place: Place) -> LowRankDelta? {
     if place.isEmpty { return nil }
-    func vector(_ values: [Float]) -> Matrix { Matrix(rows: 1, columns: values.count, values) }
     let indices = place.rows.keys.sorted()
     let rows = indices.first.flatMap { place.rows[$0]?.count }.map { columns in
       RowReplacement(
@@ -250,7 +282,7 @@ struct SetBuilder {
         values: Matrix(rows: indices.count, columns: columns, indices.flatMap { place.rows[$0] ?? [] }))
     }
     return LowRankDelta(
-      segments: place.segments, gain: place.gain, bias: place.bias.map(vector),
+      segments: place.segments, gain: place.gain, bias: place.bias,
       replacement: place.matrix, rows: rows)
   }
 }

@@ -1,0 +1,118 @@
+import CProcessor
+import _Builtin_intrinsics.intel
+
+// `A·x` with A packed as Q8_0.
+
+/// Of a batch whose activations are bytes, for up to 16 rows. They become 16-bit integers, three tokens at a time, so that
+/// their products with signed bytes fit.
+///
+/// - Parameter scaledSubBlocks: 2: each 64 columns share a scale and a center (`quantizePairs`); 1: each 32.
+public func projectBytes(
+  blocks w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, _ x: BatchActivations,
+  scaledSubBlocks: Int, into h: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutableRawPointer
+) {
+  let panel = PanelView(scratch)
+  let values = panel.codes + 2 * Projection.panelBytes
+  let subBlocks = x.columns / 32
+  for first in Swift.stride(from: 0, to: subBlocks, by: Projection.subBlocks) {
+    let count = min(Projection.subBlocks, subBlocks - first)
+    packPanel(
+      Q8_0.self, w, rowBytes: rowBytes, rows: rows, first: first, count: count, as: .signed16,
+      ahead: count * Q8_0.bytesPerBlock, into: panel)
+    sumPanel(panel, count)
+    @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
+      let line = 64 * count
+      for t in 0..<Tokens {
+        widen(x.codes + (token + t) * x.columns + 32 * first, count, into: values + t * line)
+      }
+      var sums = TileSums<Tokens>()
+      for sub in 0..<count {
+        let lanes: TileLanes<Tokens> = wideDot(
+          UnsafeRawPointer(panel.codes) + 1024 * sub, UnsafeRawPointer(values) + 64 * sub, stride: line)
+        let scale0 = loadFloats(panel.scales, 16 * sub), scale1 = loadFloats(panel.scales, 16 * sub + 8)
+        let total0 = loadFloats(panel.totals, 16 * sub), total1 = loadFloats(panel.totals, 16 * sub + 8)
+        for t in 0..<Tokens {
+          let at = (token + t) * subBlocks + (first + sub) / scaledSubBlocks
+          let scale = splat(x.scales[at]), center = splat(x.centers[at])
+          sums.low[t] = fma(
+            toFloat(lanes.low[t]), scale0 * scale, fma(total0, center, sums.low[t]))
+          sums.high[t] = fma(
+            toFloat(lanes.high[t]), scale1 * scale, fma(total1, center, sums.high[t]))
+        }
+      }
+      sums.write(h + token * stride, stride: stride, rows: rows, adding: first > 0)
+    }
+    var token = 0
+    while token + 3 <= tokens {
+      tile(InlineArray<3, Bool>.self, token)
+      token += 3
+    }
+    while token < tokens {
+      tile(InlineArray<1, Bool>.self, token)
+      token += 1
+    }
+  }
+}
+
+private enum Projection {
+  /// 512 columns: a panel of 16 KiB and three tokens of 3 KiB stay in the first-level cache.
+  static var subBlocks: Int { 16 }
+  static var panelBytes: Int { subBlocks * 1024 }
+}
+
+/// The totals of a 16-bit panel's weights in each sub-block.
+@inline(__always) private func sumPanel(_ panel: PanelView, _ subBlocks: Int) {
+  let ones = splat16(1)
+  for sub in 0..<subBlocks {
+    var low = _mm256_setzero_si256(), high = low
+    for pair in 0..<16 {
+      let codes = UnsafeRawPointer(panel.codes) + 1024 * sub + 64 * pair
+      low = _mm256_add_epi32(low, _mm256_madd_epi16(load256(codes), ones))
+      high = _mm256_add_epi32(high, _mm256_madd_epi16(load256(codes, 32), ones))
+    }
+    store(toFloat(low) * loadFloats(panel.scales, 16 * sub), panel.totals, 16 * sub)
+    store(toFloat(high) * loadFloats(panel.scales, 16 * sub + 8), panel.totals, 16 * sub + 8)
+  }
+}
+
+/// Bytes of sub-blocks as 16-bit integers in the order of 16-bit panels: the even-numbered ones, then the others.
+@inline(__always)
+private func widen(_ codes: UnsafeRawPointer, _ subBlocks: Int, into values: UnsafeMutableRawPointer) {
+  for sub in 0..<subBlocks {
+    let c = load256(codes, 32 * sub)
+    values.storeBytes(of: evenCodes(c, signed: true), toByteOffset: 64 * sub, as: I256.self)
+    values.storeBytes(of: oddCodes(c, signed: true), toByteOffset: 64 * sub + 32, as: I256.self)
+  }
+}
+
+/// Of one token in float32. Rows are read one after the other, as they lie in memory, and fetched ahead: they are as many bytes
+/// as a core reads in the time that they take.
+public func projectFloats(
+  blocks w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, _ x: UnsafePointer<Float>,
+  into h: UnsafeMutablePointer<Float>
+) {
+  for row in 0..<rows {
+    let p = w + row * rowBytes
+    var a = splat(0), b = splat(0)
+    @inline(__always) func product(_ block: Int) -> F256 {
+      let q = p + 34 * block
+      @inline(__always) func codes(_ i: Int) -> F256 {
+        let eight = q.loadUnaligned(fromByteOffset: 2 + 8 * i, as: Int64.self)
+        return toFloat(_mm256_cvtepi8_epi32(I128(eight, 0)))
+      }
+      var sum = codes(0) * loadFloats(x, 32 * block)
+      sum = fma(codes(1), loadFloats(x, 32 * block + 8), sum)
+      sum = fma(codes(2), loadFloats(x, 32 * block + 16), sum)
+      return fma(codes(3), loadFloats(x, 32 * block + 24), sum)
+    }
+    var block = 0
+    while block + 2 <= columns / 32 {
+      mullama_prefetch(p + 34 * block + 2048)
+      a = fma(product(block), splat(half(p, 34 * block)), a)
+      b = fma(product(block + 1), splat(half(p, 34 * block + 34)), b)
+      block += 2
+    }
+    if block < columns / 32 { a = fma(product(block), splat(half(p, 34 * block)), a) }
+    h[row] = horizontalSum(a + b)
+  }
+}
