@@ -62,14 +62,67 @@ public struct FactorTerm {
   }
 }
 
-/// `y[token × stride + row] += term` for up to 16 rows.
-public func addFactorTerm(
+/// `y[token × stride + row] += term` for `rows` rows: those of the term's panel and of the panels behind it, with as many values
+/// of its gain.
+public func addFactor(
   _ term: FactorTerm, rows: Int, tokens: Int, to y: UnsafeMutablePointer<Float>, stride: Int
 ) {
-  addTerm(term, rows: rows, token: 0, tokens: tokens, to: y, stride: stride)
+  var row = 0
+  if tokens == 1, term.rank == 16 {
+    row = rows & ~15
+    addSixteen(term, panels: rows / 16, to: y)
+  }
+  withUnsafeTemporaryAllocation(of: Float.self, capacity: 16) { memory in
+    while row < rows {
+      let count = min(16, rows - row)
+      var gain = term.gain.map { $0 + row }
+      if let some = gain, count < 16, let last = memory.baseAddress {
+        last.initialize(repeating: 0, count: 16)
+        last.update(from: some, count: count)
+        gain = UnsafePointer(last)
+      }
+      addTerm(
+        term.panel(row / 16, gain: gain), rows: count, token: 0, tokens: tokens, to: y + row, stride: stride)
+      row += 16
+    }
+  }
 }
 
-/// The same for the tokens from `token` on, of which `y` has the first.
+extension FactorTerm {
+  /// The term of 16 rows further on.
+  @inline(__always) func panel(_ index: Int, gain: UnsafePointer<Float>?) -> FactorTerm {
+    FactorTerm(
+      codes: codes + index * FactorPanel.codeBytes(rank: rank),
+      scales: scales + index * FactorPanel.scaleCount(rank: rank), rank: rank, h: h, hScales: hScales,
+      hStride: hStride, gain: gain)
+  }
+}
+
+/// One token, the rank that most adapters have: `h` stays in registers.
+private func addSixteen(_ term: FactorTerm, panels: Int, to y: UnsafeMutablePointer<Float>) {
+  let x = InlineArray<8, I256> { broadcast32(term.h + 2 * $0) }
+  let hScale = splat(term.hScales[0])
+  for panel in 0..<panels {
+    let codes = UnsafeRawPointer(term.codes + 256 * panel), row = 16 * panel
+    @inline(__always) func half(_ offset: Int) {
+      @inline(__always) func product(_ pair: Int) -> I256 {
+        _mm256_madd_epi16(_mm256_cvtepi8_epi16(load128(codes, 32 * pair + 2 * offset)), x[pair])
+      }
+      let low = _mm256_add_epi32(
+        _mm256_add_epi32(product(0), product(1)), _mm256_add_epi32(product(2), product(3)))
+      let high = _mm256_add_epi32(
+        _mm256_add_epi32(product(4), product(5)), _mm256_add_epi32(product(6), product(7)))
+      var sum = fma(
+        toFloat(_mm256_add_epi32(low, high)), loadFloats(term.scales, row + offset) * hScale, splat(0))
+      if let gain = term.gain { sum = sum * loadFloats(gain, row + offset) }
+      store(loadFloats(y, row + offset) + sum, y, row + offset)
+    }
+    half(0)
+    half(8)
+  }
+}
+
+/// For up to 16 rows and the tokens from `token` on, of which `y` has the first.
 @inline(__always)
 func addTerm(
   _ term: FactorTerm, rows: Int, token: Int, tokens: Int, to y: UnsafeMutablePointer<Float>, stride: Int

@@ -75,21 +75,8 @@
       _ b: FactorPanels, _ first: Int, _ count: Int, _ h: HiddenRows, _ column: Int, _ tokens: Int,
       _ gain: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ stride: Int
     ) {
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: 16) { memory in
-        guard let last = memory.baseAddress else { return }
-        for row in Swift.stride(from: 0, to: count, by: 16) {
-          let rows = min(16, count - row)
-          var gains = gain.map { $0 + row }
-          if let some = gains, rows < 16 {
-            last.initialize(repeating: 0, count: 16)
-            last.update(from: some, count: rows)
-            gains = UnsafePointer(last)
-          }
-          addFactorTerm(
-            FactorTerm(b, row: first + row, h, column, gain: gains), rows: rows, tokens: tokens, to: y + row,
-            stride: stride)
-        }
-      }
+      addFactor(
+        FactorTerm(b, row: first, h, column, gain: gain), rows: count, tokens: tokens, to: y, stride: stride)
     }
   }
 
