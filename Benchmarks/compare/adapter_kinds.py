@@ -118,7 +118,7 @@ def main():
     if options.json:
         print(json.dumps(result, indent=2))
         return
-    print(f"{'kind':<22}  {'file, MB':>8}  {'beside, MB':>10}  {'load, ms':>8}  {'first bind, ms':>14}  {'switch, ms':>10}  {'prefill kept':>12}  {'decode kept':>11}")
+    print(f"{'kind':<22}  {'file, MB':>8}  {'memory, MB':>10}  {'load, ms':>8}  {'first bind, ms':>14}  {'switch, ms':>10}  {'prefill kept':>12}  {'decode kept':>11}")
     for name, one in result.items():
         print(
             f"{name:<22}  {one['bytes'] / 1e6:>8.1f}  {one['memory_bytes'] / 1e6:>10.1f}  {1e3 * one['load_seconds']:>8.1f}  {1e3 * one['first_bind_seconds']:>14.1f}"

@@ -47,4 +47,15 @@ static inline __attribute__((__always_inline__)) mullama_wide mullama_odd_quarte
 }
 #endif
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+/// Gives memory that was freed back to the system, where the C library keeps it otherwise.
+static inline void mullama_give_back_freed(void) {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+}
+
 #endif

@@ -75,6 +75,7 @@ public func projectPass(
   into h: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutableRawPointer
 ) {
   matMulPass(
-    PairScaled<Q8_0>.self, blocks, rowBytes: rowBytes, rows: rows, tokens: tokens, pass: pass, x, ending: nil, h,
+    PairScaled<Q8_0>.self, blocks, rowBytes: rowBytes, rows: rows, tokens: tokens, pass: pass, x, ending: nil,
+    h,
     stride: stride, scratch: scratch)
 }

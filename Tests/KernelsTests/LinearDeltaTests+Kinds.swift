@@ -56,11 +56,13 @@ extension LinearDeltaTests {
   func aBatchOfOneKind(_ name: TableName, _ kind: Kind) throws {
     let deltas = try Self.set { try kind.delta($0, $1) }
     for type in Self.types {
-      for tokens in [1, 2, 8, 9, 31] {
+      for tokens in [1, 2, 8, 9, 31, 100] {
         let model = try Model(type, tokens: tokens)
-        let runs = [DeltaRun(first: 0, count: tokens, deltas: deltas)]
-        let outputs = model.run(name, threads: 2, tokens: tokens, runs)
-        Self.expectNear(model, outputs, runs, "\(kind), \(type.name), \(tokens) tokens")
+        for (deltas, what) in model.forms(of: deltas, name) {
+          let runs = [DeltaRun(first: 0, count: tokens, deltas: deltas)]
+          let outputs = model.run(name, threads: 2, tokens: tokens, runs)
+          Self.expectNear(model, outputs, runs, "\(kind), \(what), \(type.name), \(tokens) tokens")
+        }
       }
     }
   }
@@ -74,23 +76,59 @@ extension LinearDeltaTests {
       for tokens in [4, 8, 9, 30] {
         let model = try Model(type, tokens: tokens)
         let half = tokens / 2
-        let alike = model.run(
-          name, threads: 2, tokens: tokens, [DeltaRun(first: 0, count: tokens, deltas: deltas)])
-        let unlike = model.run(
-          name, threads: 2, tokens: tokens,
-          [
-            DeltaRun(first: 0, count: half, deltas: deltas),
-            DeltaRun(first: half, count: tokens - half, deltas: nil),
-          ])
-        for i in alike.indices {
-          let what = "\(kind), \(type.name), \(tokens) tokens, matrix \(i)"
-          #expect(
-            Inputs.bits(alike[i], rows: 0..<half) == Inputs.bits(unlike[i], rows: 0..<half), "\(what)")
-          #expect(
-            Inputs.bits(alike[i], rows: half..<tokens) != Inputs.bits(unlike[i], rows: half..<tokens),
-            "\(what)")
+        for (deltas, form) in model.forms(of: deltas, name) {
+          let alike = model.run(
+            name, threads: 2, tokens: tokens, [DeltaRun(first: 0, count: tokens, deltas: deltas)])
+          let unlike = model.run(
+            name, threads: 2, tokens: tokens,
+            [
+              DeltaRun(first: 0, count: half, deltas: deltas),
+              DeltaRun(first: half, count: tokens - half, deltas: nil),
+            ])
+          for i in alike.indices {
+            let what = "\(kind), \(form), \(type.name), \(tokens) tokens, matrix \(i)"
+            #expect(
+              Inputs.bits(alike[i], rows: 0..<half) == Inputs.bits(unlike[i], rows: 0..<half), "\(what)")
+            #expect(
+              Inputs.bits(alike[i], rows: half..<tokens) != Inputs.bits(unlike[i], rows: half..<tokens),
+              "\(what)")
+          }
         }
       }
     }
+  }
+}
+
+extension LinearDeltaTests.Model {
+  /// The deltas as they are, and where the table packs factors beside these matrices, with packed ones.
+  func forms(of deltas: DeltaSet, _ name: TableName) -> [(DeltaSet, String)] {
+    let compute = Compute(table: name.table, threads: 1)
+    let packs = weights.allSatisfy(compute.packsFactors)
+    #expect(packs == (name.isFast && ![.f32, .f16, .iq3_s].contains(weights[0].type)))
+    return [(deltas, "as they are")] + (packs ? [(deltas.packed, "packed")] : [])
+  }
+}
+
+extension LinearDeltaTests.Model {
+  /// Runs as they are, and with packed factors where the table has them.
+  func forms(of runs: [DeltaRun], _ name: TableName) -> [[DeltaRun]] {
+    let packed = runs.map { DeltaRun(first: $0.first, count: $0.count, deltas: $0.deltas?.packed) }
+    return weights.allSatisfy(Compute(table: name.table, threads: 1).packsFactors) ? [runs, packed] : [runs]
+  }
+}
+
+extension DeltaSet {
+  /// With every pair packed.
+  var packed: DeltaSet {
+    DeltaSet(
+      sites: sites.map { delta in
+        delta.map { delta in
+          LowRankDelta(
+            segments: delta.segments.map {
+              LowRankDelta.Segment(
+                a: $0.a, b: $0.b, scale: $0.scale, gain: $0.gain, packed: PackedPair(a: $0.a, b: $0.b))
+            }, gain: delta.gain, bias: delta.bias, replacement: delta.replacement, rows: delta.rows)
+        }
+      })
   }
 }

@@ -198,9 +198,11 @@ import Kernels
     for tokens in [1, 2, 3, 4, 12, 30] {
       let model = try Model(type, tokens: tokens)
       for replacing in [false, true] {
-        let runs = try Self.mixed(type, tokens: tokens, replacing: replacing)
-        let outputs = model.run(name, threads: 2, tokens: tokens, runs)
-        Self.expectNear(model, outputs, runs, "\(tokens) tokens, replacing \(replacing)")
+        let plain = try Self.mixed(type, tokens: tokens, replacing: replacing)
+        for runs in model.forms(of: plain, name) {
+          let outputs = model.run(name, threads: 2, tokens: tokens, runs)
+          Self.expectNear(model, outputs, runs, "\(tokens) tokens, replacing \(replacing)")
+        }
       }
     }
   }
@@ -209,13 +211,14 @@ import Kernels
   func threadsDoNotChangeABit(_ name: TableName, _ type: TensorType) throws {
     for tokens in [1, 12, 70] {
       let model = try Model(type, tokens: tokens)
-      let runs = try Self.mixed(type, tokens: tokens, replacing: true)
-      let alone = model.run(name, threads: 1, tokens: tokens, runs)
-      for threads in [2, 3, 8] {
-        let outputs = model.run(name, threads: threads, tokens: tokens, runs)
-        for i in 0..<3 {
-          let same = Inputs.bits(outputs[i], rows: 0..<tokens) == Inputs.bits(alone[i], rows: 0..<tokens)
-          #expect(same, "\(tokens) tokens on \(threads) threads, matrix \(i)")
+      for runs in model.forms(of: try Self.mixed(type, tokens: tokens, replacing: true), name) {
+        let alone = model.run(name, threads: 1, tokens: tokens, runs)
+        for threads in [2, 3, 8] {
+          let outputs = model.run(name, threads: threads, tokens: tokens, runs)
+          for i in 0..<3 {
+            let same = Inputs.bits(outputs[i], rows: 0..<tokens) == Inputs.bits(alone[i], rows: 0..<tokens)
+            #expect(same, "\(tokens) tokens on \(threads) threads, matrix \(i)")
+          }
         }
       }
     }
@@ -230,14 +233,15 @@ import Kernels
       let nothing = model.run(
         name, threads: 2, tokens: tokens, [DeltaRun(first: 0, count: tokens, deltas: nil)])
       for replacing in [false, true] {
-        let runs = try Self.mixed(type, tokens: tokens, replacing: replacing)
-        let outputs = model.run(name, threads: 2, tokens: tokens, runs)
-        for i in 0..<3 {
-          #expect(Inputs.bits(nothing[i], rows: 0..<tokens) == Inputs.bits(base[i], rows: 0..<tokens))
-          for run in runs where run.deltas?.sites[i] == nil {
-            let rows = run.first..<run.first + run.count
-            let same = Inputs.bits(outputs[i], rows: rows) == Inputs.bits(base[i], rows: rows)
-            #expect(same, "\(tokens) tokens, rows \(rows) of matrix \(i), replacing \(replacing)")
+        for runs in model.forms(of: try Self.mixed(type, tokens: tokens, replacing: replacing), name) {
+          let outputs = model.run(name, threads: 2, tokens: tokens, runs)
+          for i in 0..<3 {
+            #expect(Inputs.bits(nothing[i], rows: 0..<tokens) == Inputs.bits(base[i], rows: 0..<tokens))
+            for run in runs where run.deltas?.sites[i] == nil {
+              let rows = run.first..<run.first + run.count
+              let same = Inputs.bits(outputs[i], rows: rows) == Inputs.bits(base[i], rows: rows)
+              #expect(same, "\(tokens) tokens, rows \(rows) of matrix \(i), replacing \(replacing)")
+            }
           }
         }
       }

@@ -15,6 +15,9 @@ import Transformer
   /// precision is all that shows, at most 0.025.
   private static let eightBits = 0.15
   private static let sixteenBits = 0.04
+  /// The rms error that factors in 8 bits add to that, where the fast kernels multiply integers: measured 0.02 to 0.05 of
+  /// logits that the adapter moves by 0.5 and more.
+  private static let packedFactors = 0.06
 
   @Test(arguments: weightFormats, [TinyModel.llama, .tied])
   func fastIsNearReference(_ type: TensorType, _ model: TinyModel) throws {
@@ -35,13 +38,17 @@ import Transformer
         case "x86-64-v3": ![.f32, .f16, .bf16, .q8_0].contains(type)
         default: ![.f32, .f16, .bf16].contains(type)
         }
+      let packs = table.name.hasPrefix("x86") && ![.f32, .f16, .bf16].contains(type)
       for batch in [nil, 1] {
-        for (found, expected) in try [
-          (run.logits(Self.tokens, batch: batch), base),
-          (run.logits(Self.tokens, set, batch: batch), adapted),
+        for (found, expected, isAdapted) in try [
+          (run.logits(Self.tokens, batch: batch), base, false),
+          (run.logits(Self.tokens, set, batch: batch), adapted, true),
         ] {
+          let rms = Logits.rmsDifference(found.flatMap { $0 }, expected.flatMap { $0 })
           if reads8 && batch == nil {
-            #expect(Logits.rmsDifference(found.flatMap { $0 }, expected.flatMap { $0 }) < Self.eightBits)
+            #expect(rms < Self.eightBits)
+          } else if packs && isAdapted {
+            #expect(rms < Self.packedFactors)
           } else {
             #expect(difference(found, expected) < Self.sixteenBits)
           }

@@ -86,6 +86,24 @@ import mullama
     #expect(later.largest(ProcessMemory(status: "")) == later)
   }
 
+  @Test func memoryOfFilesComesFromTheListOfMappings() {
+    let mappings = """
+      55d0-55d1 r--p 00000000 fe:00 254163                     /models/a b/adapter.gguf
+      Size:                  8 kB
+      Rss:                   4 kB
+      VmFlags: rd mr mw me
+      55d2-55d3 r--s 00000000 fe:00 254164                     /models/base.gguf
+      Rss:                 100 kB
+      55d4-55d5 rw-p 00000000 00:00 0
+      Rss:                  50 kB
+      55d6-55d7 r--s 00000000 fe:00 254165                     /models/a b/other.gguf
+      Rss:                  16 kB
+      """
+    #expect(ProcessMemory.resident(of: ["/models/a b"], smaps: mappings) == 20 * 1024)
+    #expect(ProcessMemory.resident(of: ["/models/base.gguf", "/x"], smaps: mappings) == 100 * 1024)
+    #expect(ProcessMemory.resident(of: [], smaps: mappings) == 0)
+  }
+
   @Test func perplexityOfUniformAndCertainPredictions() {
     var uniform = Perplexity()
     for token in 0..<8 {

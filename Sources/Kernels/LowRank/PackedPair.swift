@@ -16,6 +16,7 @@ package final class PackedPair: Sendable {
   private let panels: AlignedMemory
   private let scaleOffset: Int
   private let rank: Int
+  private let outputs: Int
 
   /// - Parameters:
   ///   - a: `rank × inputs`, a multiple of 32.
@@ -24,6 +25,7 @@ package final class PackedPair: Sendable {
   package init(a: WeightMatrix, b: WeightMatrix) {
     precondition(a.rows == b.columns && a.columns % 32 == 0)
     rank = a.rows
+    outputs = b.rows
     #if arch(x86_64)
       (self.a, aFactor) = Self.packed(a)
       let isShared = a.type == .q8_0
@@ -53,6 +55,18 @@ package final class PackedPair: Sendable {
     FactorPanels(
       codes: UnsafePointer(panels.base.assumingMemoryBound(to: Int8.self)),
       scales: UnsafePointer((panels.base + scaleOffset).assumingMemoryBound(to: Float.self)), rank: rank)
+  }
+
+  /// The factors that are left of the pair's, row-major: what kernels compute with.
+  package func unpacked() -> (a: [Float], b: [Float]) {
+    let pairs = (rank + 1) / 2, blocks = (rank + 31) / 32
+    let b = b
+    let values = (0..<outputs * rank).map { index in
+      let (row, k) = index.quotientAndRemainder(dividingBy: rank)
+      let code = b.codes[(row / 16 * pairs + k / 2) * 32 + row % 16 * 2 + k % 2]
+      return Float(code) * b.scales[(row / 16 * blocks + k / 32) * 16 + row % 16]
+    }
+    return (a.dequantized().map { $0 * aFactor }, values)
   }
 
   #if arch(x86_64)

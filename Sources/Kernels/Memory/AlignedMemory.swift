@@ -1,3 +1,5 @@
+import CProcessor
+
 /// Memory on a 64-byte boundary, freed with its owner. Not zeroed: what is never touched costs no page.
 package final class AlignedMemory: @unchecked Sendable {
   // @unchecked: only a holder; whoever writes through `base` owns the bytes for that time.
@@ -11,4 +13,7 @@ package final class AlignedMemory: @unchecked Sendable {
   }
 
   deinit { base.deallocate() }
+
+  /// Gives memory that was freed, and that the allocator keeps for later, back to the system. Takes some milliseconds.
+  package static func giveBackFreed() { mullama_give_back_freed() }
 }

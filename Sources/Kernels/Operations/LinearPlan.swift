@@ -128,7 +128,8 @@ final class LinearPlan {
 
   /// Returns the column behind those of its parts.
   private func add(
-    _ delta: LowRankDelta, _ run: DeltaRun, _ weightType: TensorType, _ width: BatchWidth, _ table: KernelTable
+    _ delta: LowRankDelta, _ run: DeltaRun, _ weightType: TensorType, _ width: BatchWidth,
+    _ table: KernelTable
   ) -> Int {
     if let replacement = delta.replacement { forms.formUnion(table.forms(replacement.type, width)) }
     if run.count > Self.projectionTokens { isCut = true }

@@ -234,7 +234,8 @@ final class LinearTask: PoolTask {
     let hidden = hidden.rows.dropping(tokens: delta.firstToken)
     if let panels = part.panels, let factors = table.factors {
       factors.add(
-        panels, first, rows, hidden, part.column, delta.tokens, gain.map { UnsafePointer($0 + first) }, output,
+        panels, first, rows, hidden, part.column, delta.tokens, gain.map { UnsafePointer($0 + first) },
+        output,
         stride)
       return
     }

@@ -33,6 +33,8 @@ struct SetBuilder {
   private var tokenIDs: [String: Int] = [:]
   /// Of the adapter that is being added, by `FittedPair.index`.
   private var packed: [Int: PackedPair] = [:]
+  /// Were factors packed that had not been before?
+  private(set) var hasPacked = false
 
   init(_ decoder: Decoder, _ cache: BindingCache) {
     self.decoder = decoder
@@ -81,6 +83,7 @@ struct SetBuilder {
     if missing.isEmpty { return }
     packed = adapter.packed.packing(missing, for: cache, decoder.compute)
     adapter.forgetPages()
+    hasPacked = true
   }
 
   private mutating func add(
@@ -143,7 +146,8 @@ struct SetBuilder {
   private mutating func addBias(_ bias: Matrix, _ site: Int) {
     let outputs = decoder.weights.sites[site].outputs
     guard let other = places[site].bias else {
-      places[site].bias = bias.columns < outputs ? Self.vector(bias.values(row: 0).padded(to: outputs, with: 0)) : bias
+      places[site].bias =
+        bias.columns < outputs ? Self.vector(bias.values(row: 0).padded(to: outputs, with: 0)) : bias
       return
     }
     // As long as the model's outputs at least; of added tokens some adapters have biases, others have not.
@@ -218,8 +222,10 @@ struct SetBuilder {
         isEmbedding
         ? columnNorms(weight, added, pair, scale) : rowNorms(weight, added, pair, magnitude.columns, scale)
       let magnitudes = magnitude.dequantized()
-      let gain = zip(isEmbedding ? magnitudes : adapter.naming.ordered(magnitudes, place), norms).map { $1 == 0 ? 0 : $0 / $1 }
-        .padded(to: isEmbedding ? place.inputs : place.outputs, with: 1)
+      let gain = zip(isEmbedding ? magnitudes : adapter.naming.ordered(magnitudes, place), norms).map {
+        $1 == 0 ? 0 : $0 / $1
+      }
+      .padded(to: isEmbedding ? place.inputs : place.outputs, with: 1)
       guard gain.allSatisfy(\.isFinite) else {
         throw .notFinite(file: adapter.path, what: "the magnitude of '\(fitted.pair.tensor)' over its norm")
       }

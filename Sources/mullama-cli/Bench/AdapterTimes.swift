@@ -1,3 +1,4 @@
+import Foundation
 import Mullama
 
 /// What adapters take: memory, and how many seconds from their files to a model that has them, and then medians of some changes.
@@ -6,7 +7,7 @@ import Mullama
 struct AdapterTimes {
   /// Of all adapters' files.
   let byteCount: Int
-  /// Resident bytes that belong to no file and came with loading and applying them; nil where the system does not tell.
+  /// Resident bytes that came with loading and applying them, pages of their files included; nil where the system does not tell.
   let memory: Int?
   /// Reading and checking the files, which stay mapped.
   let load: Double
@@ -30,7 +31,12 @@ struct AdapterTimes {
     try arguments.apply(adapters, to: model)
     firstBind = (ContinuousClock.now - loaded).seconds
     load = (loaded - start).seconds
-    memory = before.flatMap { old in ProcessMemory.current().anonymous.map { max(0, $0 - old) } }
+    let paths = adapters.map { URL(fileURLWithPath: $0.path).resolvingSymlinksInPath().path }
+    memory = before.flatMap { old in
+      ProcessMemory.current().anonymous.map {
+        max(0, $0 - old) + (ProcessMemory.resident(of: paths) ?? 0)
+      }
+    }
     byteCount = adapters.reduce(0) { $0 + $1.byteCount }
     let applied = model.adapters, first = applied[0]
     let manager = LoRAManager(model)

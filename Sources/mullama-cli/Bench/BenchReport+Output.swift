@@ -54,7 +54,7 @@ extension BenchReport {
     if let workingBytes { table.append("beside both", Wording.bytes(workingBytes)) }
     if let adapterTimes {
       table.append("adapters' files", Wording.bytes(adapterTimes.byteCount))
-      if let memory = adapterTimes.memory { table.append("adapters beside them", Wording.bytes(memory)) }
+      if let memory = adapterTimes.memory { table.append("adapters in memory", Wording.bytes(memory)) }
       table.append("load adapters", Wording.seconds(adapterTimes.load))
       table.append("bind adapters first", Wording.seconds(adapterTimes.firstBind))
       table.append("bind adapters again", Wording.seconds(adapterTimes.bind))

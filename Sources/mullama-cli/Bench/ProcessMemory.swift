@@ -13,6 +13,26 @@ package struct ProcessMemory: Equatable, Sendable {
   /// What is resident now and belongs to no file (`RssAnon`), in bytes.
   package let anonymous: Int?
 
+  /// Resident bytes of mapped files whose paths begin so (`/proc/self/smaps`); nil on other systems.
+  package static func resident(of paths: [String]) -> Int? {
+    (try? InputText.file("/proc/self/smaps")).map { resident(of: paths, smaps: $0) }
+  }
+
+  package static func resident(of paths: [String], smaps: String) -> Int {
+    var sum = 0
+    var isOne = false
+    for line in smaps.split(separator: "\n") {
+      let fields = line.split(maxSplits: 5, omittingEmptySubsequences: true, whereSeparator: \.isWhitespace)
+      if fields.first?.hasSuffix(":") == false {
+        // address, permissions, offset, device, inode, path
+        isOne = fields.count == 6 && paths.contains(where: fields[5].drop { $0 == " " }.hasPrefix)
+      } else if isOne, fields.count == 3, fields[0] == "Rss:" {
+        sum += (Int(fields[1]) ?? 0) * 1024
+      }
+    }
+    return sum
+  }
+
   package static func current() -> ProcessMemory {
     ProcessMemory(status: (try? InputText.file("/proc/self/status")) ?? "")
   }
