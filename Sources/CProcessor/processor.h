@@ -17,6 +17,9 @@ static inline void mullama_prefetch(const void *address) { __builtin_prefetch(ad
 // The same, no nearer than the second-level cache.
 static inline void mullama_prefetch_far(const void *address) { __builtin_prefetch(address, 0, 2); }
 
+// The same, to be written.
+static inline void mullama_prefetch_write(const void *address) { __builtin_prefetch(address, 1); }
+
 // Loads and stores before it stay before it, and stored values are not kept in registers: the compiler would otherwise move
 // loads so far ahead that it runs out of registers.
 static inline __attribute__((__always_inline__)) void mullama_in_order(void) { __asm__ volatile("" : : : "memory"); }

@@ -27,11 +27,15 @@ public struct FactorTerm {
     self.gain = gain
   }
 
-  /// Begins to fetch what the next tile of as many tokens reads, which is far away by then. There may be none.
-  @inline(__always) func prefetch(tokens: Int, behind token: Int) {
-    let next = UnsafeRawPointer(h) + 2 * (token + tokens) * hStride
-    for t in 0..<tokens { mullama_prefetch(next + 2 * t * hStride) }
-    mullama_prefetch(UnsafeRawPointer(hScales) + 4 * (token + tokens) * (hStride / 32))
+  /// Begins to fetch what `count` tokens from `token` on read.
+  @inline(__always) func prefetch(token: Int, count: Int) {
+    let values = UnsafeRawPointer(h + token * hStride)
+    for t in 0..<count { mullama_prefetch(values + 2 * t * hStride) }
+    mullama_prefetch(hScales + token * (hStride / 32))
+    for offset in stride(from: 0, to: FactorPanel.codeBytes(rank: rank), by: 64) {
+      mullama_prefetch(codes + offset)
+    }
+    mullama_prefetch(scales)
   }
 
   /// The term of some tokens: integer products over 32 columns, then one float step for both scales. Bound: 32 × 127 × 2¹⁵ < 2³¹.

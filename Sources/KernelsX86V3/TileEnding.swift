@@ -1,3 +1,5 @@
+import CProcessor
+
 /// What is done to the sums of a tile's 16 rows before they are written:
 /// `y = gain ⊙ (W·x + Σ inner) + Σ outer + bias + baseBias`.
 ///
@@ -31,6 +33,10 @@ public struct TileEnding {
     _ made: UnsafeMutablePointer<Float>, token: Int, count: Int, adding: Bool,
     _ y: UnsafeMutablePointer<Float>, stride: Int, rows: Int
   ) {
+    // Everything at once, as none of it is near by now.
+    for t in 0..<count { mullama_prefetch_write(y + t * stride) }
+    for term in inner { term.prefetch(token: token, count: count) }
+    for term in outer { term.prefetch(token: token, count: count) }
     @inline(__always) func forEachToken(_ body: (_ sums: inout TileSums<1>, _ t: Int) -> Void) {
       for t in 0..<count {
         var sums = TileSums<1>(made + 16 * t)
@@ -54,7 +60,6 @@ public struct TileEnding {
 extension FactorTerm {
   /// Adds the terms of `count` tokens to 16 sums of each.
   @inline(__always) func add(to made: UnsafeMutablePointer<Float>, token: Int, count: Int) {
-    prefetch(tokens: count, behind: token)
     addTerm(self, rows: 16, token: token, tokens: count, to: made, stride: 16)
   }
 }

@@ -38,6 +38,9 @@ extension TileEnding {
     _ made: UnsafeMutablePointer<Float>, token: Int, count: Int, adding: Bool,
     _ y: UnsafeMutablePointer<Float>, stride: Int, _ mask: UInt16
   ) {
+    for t in 0..<count { mullama_prefetch_write(y + t * stride) }
+    for term in inner { term.fetch(token: token, count: count) }
+    for term in outer { term.fetch(token: token, count: count) }
     @inline(__always) func forEachToken(_ body: (_ sum: F512, _ t: Int) -> F512) {
       for t in 0..<count { storeFloats16(body(loadFloats16(made, 16 * t), t), made, 16 * t) }
     }
@@ -57,7 +60,6 @@ extension TileEnding {
 extension FactorTerm {
   /// Adds the terms of `count` tokens to 16 sums of each.
   @inline(__always) func add(to made: UnsafeMutablePointer<Float>, token: Int, count: Int) {
-    fetch(count, behind: token + count)
     @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ t: Int) {
       let sums: InlineArray<Tokens, F512> = self.sums(token: token + t)
       for i in 0..<Tokens {
@@ -76,10 +78,14 @@ extension FactorTerm {
     }
   }
 
-  /// Begins to fetch what the next tokens read, which is far away by then. There may be none.
-  @inline(__always) private func fetch(_ tokens: Int, behind token: Int) {
-    let next = UnsafeRawPointer(h + token * hStride)
-    for t in 0..<tokens { mullama_prefetch(next + 2 * t * hStride) }
+  /// Begins to fetch what `count` tokens from `token` on read.
+  @inline(__always) func fetch(token: Int, count: Int) {
+    let values = UnsafeRawPointer(h + token * hStride)
+    for t in 0..<count { mullama_prefetch(values + 2 * t * hStride) }
     mullama_prefetch(hScales + token * (hStride / 32))
+    for offset in stride(from: 0, to: FactorPanel.codeBytes(rank: rank), by: 64) {
+      mullama_prefetch(codes + offset)
+    }
+    mullama_prefetch(scales)
   }
 }

@@ -102,8 +102,13 @@ package struct AdapterBinding: AdapterBinder {
   private func set(_ entries: [Bound]) throws(AdapterError) -> AdapterSet? {
     var builder = SetBuilder(decoder, cache)
     let computed = cache.computedCount
-    // Norms and packing leave as much free memory as the adapter takes.
-    defer { if cache.computedCount != computed || builder.hasPacked { AlignedMemory.giveBackFreed() } }
+    defer {
+      if cache.computedCount != computed || builder.hasPacked {
+        // What was read for norms and packing is not read again, and leaves as much free memory as the adapter takes.
+        for bound in entries { bound.entry.adapter.forgetPages() }
+        AlignedMemory.giveBackFreed()
+      }
+    }
     for bound in entries {
       try builder.add(bound.changes, bound.entry.adapter, scale: bound.entry.scale)
       try builder.add(bound.tokens, bound.entry.adapter)

@@ -69,7 +69,7 @@ struct SetBuilder {
     }
   }
 
-  /// Packs the factors beside the matrices whose kernels want that. The file's pages are then needed no more.
+  /// Packs the factors beside the matrices whose kernels want that.
   private mutating func pack(_ changes: [FittedChange], _ adapter: Adapter) {
     packed = adapter.packed.pairs(for: cache)
     var missing: [FittedPair] = []
@@ -82,7 +82,6 @@ struct SetBuilder {
     }
     if missing.isEmpty { return }
     packed = adapter.packed.packing(missing, for: cache, decoder.compute)
-    adapter.forgetPages()
     hasPacked = true
   }
 
