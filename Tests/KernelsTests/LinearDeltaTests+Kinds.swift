@@ -56,7 +56,8 @@ extension LinearDeltaTests {
   func aBatchOfOneKind(_ name: TableName, _ kind: Kind) throws {
     let deltas = try Self.set { try kind.delta($0, $1) }
     for type in Self.types {
-      for tokens in [1, 2, 8, 9, 31, 100] {
+      // More than 96 tokens are cut.
+      for tokens in [1, 2, 8, 9, 31] + (kind == .stack ? [100] : []) {
         let model = try Model(type, tokens: tokens)
         for (deltas, what) in model.forms(of: deltas, name) {
           let runs = [DeltaRun(first: 0, count: tokens, deltas: deltas)]
