@@ -100,7 +100,7 @@ public func packFactorPanel(
 
 public enum FactorPanel {
   /// Of 16 rows.
-  public static func codeBytes(rank: Int) -> Int { (rank + 1) / 2 * 32 }
+  @inlinable public static func codeBytes(rank: Int) -> Int { (rank + 1) / 2 * 32 }
   public static func scaleCount(rank: Int) -> Int { (rank + 31) / 32 * 16 }
 }
 

@@ -28,7 +28,7 @@ public struct FactorTerm {
   }
 
   /// Begins to fetch what `count` tokens from `token` on read.
-  @inline(__always) func prefetch(token: Int, count: Int) {
+  @inlinable @inline(__always) public func prefetch(token: Int, count: Int) {
     let values = UnsafeRawPointer(h + token * hStride)
     for t in 0..<count { mullama_prefetch(values + 2 * t * hStride) }
     mullama_prefetch(hScales + token * (hStride / 32))

@@ -39,8 +39,8 @@ extension TileEnding {
     _ y: UnsafeMutablePointer<Float>, stride: Int, _ mask: UInt16
   ) {
     for t in 0..<count { mullama_prefetch_write(y + t * stride) }
-    for term in inner { term.fetch(token: token, count: count) }
-    for term in outer { term.fetch(token: token, count: count) }
+    for term in inner { term.prefetch(token: token, count: count) }
+    for term in outer { term.prefetch(token: token, count: count) }
     @inline(__always) func forEachToken(_ body: (_ sum: F512, _ t: Int) -> F512) {
       for t in 0..<count { storeFloats16(body(loadFloats16(made, 16 * t), t), made, 16 * t) }
     }
@@ -76,16 +76,5 @@ extension FactorTerm {
       tile(InlineArray<1, Bool>.self, t)
       t += 1
     }
-  }
-
-  /// Begins to fetch what `count` tokens from `token` on read.
-  @inline(__always) func fetch(token: Int, count: Int) {
-    let values = UnsafeRawPointer(h + token * hStride)
-    for t in 0..<count { mullama_prefetch(values + 2 * t * hStride) }
-    mullama_prefetch(hScales + token * (hStride / 32))
-    for offset in stride(from: 0, to: FactorPanel.codeBytes(rank: rank), by: 64) {
-      mullama_prefetch(codes + offset)
-    }
-    mullama_prefetch(scales)
   }
 }

@@ -60,9 +60,8 @@ package final class AdaptedMatrix {
   private func encode(
     _ range: Range<Int>, _ type: TensorType, _ target: UnsafeMutableRawPointer, _ rowBytes: Int
   ) {
-    let task = ClosureTask()
     let size = Self.rowsPerItem
-    task.body = { [self] item, worker in
+    compute.forEach((range.count + size - 1) / size) { item, worker in
       let line = lines.row(worker)
       for row in range.lowerBound + item * size..<min(range.upperBound, range.lowerBound + (item + 1) * size)
       {
@@ -71,8 +70,6 @@ package final class AdaptedMatrix {
           line, count: weight.columns, as: type, into: target + (row - range.lowerBound) * rowBytes)
       }
     }
-    compute.pool.run(task, items: (range.count + size - 1) / size)
-    task.body = nil
   }
 
   private func compute(_ row: Int, into line: UnsafeMutablePointer<Float>, _ worker: Int) {

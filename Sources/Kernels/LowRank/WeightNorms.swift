@@ -63,15 +63,10 @@ package enum WeightNorms {
   ) {
     let lines = Matrix(rows: compute.pool.threadCount, columns: columns)
     let factors = Matrix(rows: compute.pool.threadCount, columns: rank)
-    let task = ClosureTask()
-    withoutActuallyEscaping(body) { escaping in
-      task.body = { item, worker in
-        for row in item * rowsPerItem..<min(rows, (item + 1) * rowsPerItem) {
-          escaping(row, lines.row(worker), factors.row(worker))
-        }
+    compute.forEach((rows + rowsPerItem - 1) / rowsPerItem) { item, worker in
+      for row in item * rowsPerItem..<min(rows, (item + 1) * rowsPerItem) {
+        body(row, lines.row(worker), factors.row(worker))
       }
-      compute.pool.run(task, items: (rows + rowsPerItem - 1) / rowsPerItem)
-      task.body = nil
     }
   }
 }

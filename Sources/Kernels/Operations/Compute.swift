@@ -10,11 +10,11 @@ package final class Compute: Sendable {
     pool = WorkerPool(threads: min(256, max(1, threads ?? Processor.availableCores)))
   }
 
-  /// Calls `body` with each item on all threads; returns when all are done.
-  package func forEach(_ count: Int, _ body: (Int) -> Void) {
+  /// Calls `body` with each item, and the worker that does it, on all threads; returns when all are done.
+  package func forEach(_ count: Int, _ body: (_ item: Int, _ worker: Int) -> Void) {
     let task = ClosureTask()
     withoutActuallyEscaping(body) { escaping in
-      task.body = { item, _ in escaping(item) }
+      task.body = escaping
       pool.run(task, items: count)
       task.body = nil
     }

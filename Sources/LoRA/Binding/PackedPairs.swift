@@ -26,7 +26,7 @@ package final class PackedPairs: Sendable {
   /// Packs pairs for the model of a cache, on all threads; returns all of them.
   func packing(_ missing: [FittedPair], for cache: BindingCache, _ compute: Compute) -> [Int: PackedPair] {
     let made = Mutex<[Int: PackedPair]>([:])
-    compute.forEach(missing.count) { item in
+    compute.forEach(missing.count) { item, _ in
       let pair = missing[item]
       let packed = PackedPair(a: pair.pair.a, b: pair.pair.b)
       made.withLock { $0[pair.index] = packed }
