@@ -45,7 +45,7 @@ public struct FactorTerm {
     let values = UnsafeRawPointer(h + token * hStride)
     for block in 0..<(rank + 31) / 32 {
       var lanes = TileLanes<Tokens>()
-      for pair in 16 * block..<min(pairs, 16 * block + 16) {
+      @inline(__always) func step(_ pair: Int) {
         let w0 = _mm256_cvtepi8_epi16(load128(codes, 32 * pair))
         let w1 = _mm256_cvtepi8_epi16(load128(codes, 32 * pair + 16))
         for t in 0..<Tokens {
@@ -53,6 +53,12 @@ public struct FactorTerm {
           lanes.low[t] = _mm256_add_epi32(lanes.low[t], _mm256_madd_epi16(w0, x))
           lanes.high[t] = _mm256_add_epi32(lanes.high[t], _mm256_madd_epi16(w1, x))
         }
+      }
+      if pairs == 8 {
+        // The rank that most adapters have, unrolled.
+        for pair in 0..<8 { step(pair) }
+      } else {
+        for pair in 16 * block..<min(pairs, 16 * block + 16) { step(pair) }
       }
       let scale0 = loadFloats(scales, 16 * block), scale1 = loadFloats(scales, 16 * block + 8)
       for t in 0..<Tokens {

@@ -5,8 +5,9 @@ import CProcessor
 ///
 /// Each step has the bits of the same step done to the written result.
 public struct TileEnding {
-  public let inner: UnsafeBufferPointer<FactorTerm>
-  public let outer: UnsafeBufferPointer<FactorTerm>
+  /// The inner ones, then the outer ones.
+  public let terms: UnsafeBufferPointer<FactorTerm>
+  public let innerCount: Int
   /// 16 values; nil: all 1.
   public let gain: UnsafePointer<Float>?
   /// 16 values; nil: all 0.
@@ -19,11 +20,19 @@ public struct TileEnding {
     terms: UnsafeBufferPointer<FactorTerm>, innerCount: Int, gain: UnsafePointer<Float>?,
     bias: UnsafePointer<Float>?, baseBias: UnsafePointer<Float>?
   ) {
-    inner = UnsafeBufferPointer(rebasing: terms[..<innerCount])
-    outer = UnsafeBufferPointer(rebasing: terms[innerCount...])
+    self.terms = terms
+    self.innerCount = innerCount
     self.gain = gain
     self.bias = bias
     self.baseBias = baseBias
+  }
+
+  /// Begins to fetch what the ending of `count` tokens from `token` on reads and writes: everything at once, as none of it
+  /// is near by now.
+  @inlinable @inline(__always)
+  public func prefetch(token: Int, count: Int, _ y: UnsafeMutablePointer<Float>, stride: Int) {
+    for t in 0..<count { mullama_prefetch_write(y + t * stride) }
+    for term in terms { term.prefetch(token: token, count: count) }
   }
 
   /// Ends the sums at `made`, 16 for each of `count` tokens from `token` on, and writes them to `y`. With `adding`, what `y` has
@@ -33,33 +42,72 @@ public struct TileEnding {
     _ made: UnsafeMutablePointer<Float>, token: Int, count: Int, adding: Bool,
     _ y: UnsafeMutablePointer<Float>, stride: Int, rows: Int
   ) {
-    // Everything at once, as none of it is near by now.
-    for t in 0..<count { mullama_prefetch_write(y + t * stride) }
-    for term in inner { term.prefetch(token: token, count: count) }
-    for term in outer { term.prefetch(token: token, count: count) }
-    @inline(__always) func forEachToken(_ body: (_ sums: inout TileSums<1>, _ t: Int) -> Void) {
+    prefetch(token: token, count: count, y, stride: stride)
+    if rows == 16 {
+      pass(made, token: token, count: count, adding: adding, into: y, stride: stride)
+      return
+    }
+    // Rows that are none are in the sums too.
+    if adding {
+      for t in 0..<count { for row in 0..<rows { made[16 * t + row] += y[t * stride + row] } }
+    }
+    pass(made, token: token, count: count, adding: false, into: made, stride: 16)
+    for t in 0..<count { (y + t * stride).update(from: made + 16 * t, count: rows) }
+  }
+
+  /// 16 rows. Each term is one pass over the sums: the first begins with `adding`, the last writes the result.
+  @inline(__always)
+  private func pass(
+    _ made: UnsafeMutablePointer<Float>, token: Int, count: Int, adding: Bool,
+    into y: UnsafeMutablePointer<Float>, stride: Int
+  ) {
+    let beginsWithGain = gain != nil && innerCount == 0
+    if terms.isEmpty || beginsWithGain {
       for t in 0..<count {
         var sums = TileSums<1>(made + 16 * t)
-        body(&sums, t)
-        sums.write(made + 16 * t, stride: 16, rows: 16, adding: false)
+        if adding { sums.add(y + t * stride, stride: stride) }
+        if let gain { sums.multiply(gain) }
+        if terms.isEmpty {
+          addBiases(to: &sums)
+          sums.write(y + t * stride, stride: stride, rows: 16, adding: false)
+        } else {
+          sums.write(made + 16 * t, stride: 16, rows: 16, adding: false)
+        }
       }
     }
-    if adding { forEachToken { sums, t in sums.add(y + t * stride, stride: stride, rows: rows) } }
-    for term in inner { term.add(to: made, token: token, count: count) }
-    if let gain { forEachToken { sums, _ in sums.multiply(gain) } }
-    for term in outer { term.add(to: made, token: token, count: count) }
-    for t in 0..<count {
-      var sums = TileSums<1>(made + 16 * t)
-      if let bias { sums.add(vector: bias) }
-      if let baseBias { sums.add(vector: baseBias) }
-      sums.write(y + t * stride, stride: stride, rows: rows, adding: false)
+    for index in terms.indices {
+      let term = terms[index], isLast = index + 1 == terms.count
+      let adding = adding && index == 0 && !beginsWithGain
+      let gain = index + 1 == innerCount ? gain : nil
+      @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ t: Int) {
+        var sums: TileSums<Tokens> = term.sums(token: token + t)
+        if adding {
+          sums.add(made + 16 * t, y + t * stride, stride: stride)
+        } else {
+          sums.add(made + 16 * t, stride: 16)
+        }
+        if let gain { sums.multiply(gain) }
+        if isLast {
+          addBiases(to: &sums)
+          sums.write(y + t * stride, stride: stride, rows: 16, adding: false)
+        } else {
+          sums.write(made + 16 * t, stride: 16, rows: 16, adding: false)
+        }
+      }
+      var t = 0
+      while t + 4 <= count {
+        tile(InlineArray<4, Bool>.self, t)
+        t += 4
+      }
+      while t < count {
+        tile(InlineArray<1, Bool>.self, t)
+        t += 1
+      }
     }
   }
-}
 
-extension FactorTerm {
-  /// Adds the terms of `count` tokens to 16 sums of each.
-  @inline(__always) func add(to made: UnsafeMutablePointer<Float>, token: Int, count: Int) {
-    addTerm(self, rows: 16, token: token, tokens: count, to: made, stride: 16)
+  @inline(__always) private func addBiases<let Tokens: Int>(to sums: inout TileSums<Tokens>) {
+    if let bias { sums.add(vector: bias) }
+    if let baseBias { sums.add(vector: baseBias) }
   }
 }

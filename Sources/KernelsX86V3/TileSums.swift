@@ -32,18 +32,20 @@ struct TileSums<let Tokens: Int> {
     }
   }
 
-  /// Adds `rows` of 16 rows at `y[token × stride + row]`.
-  @inline(__always) mutating func add(_ y: UnsafePointer<Float>, stride: Int, rows: Int) {
+  /// Adds 16 rows at `y[token × stride + row]`.
+  @inline(__always) mutating func add(_ y: UnsafePointer<Float>, stride: Int) {
     for t in 0..<Tokens {
-      let source = y + t * stride
-      if rows == 16 {
-        low[t] = low[t] + loadFloats(source)
-        high[t] = high[t] + loadFloats(source, 8)
-      } else {
-        for row in 0..<rows {
-          if row < 8 { low[t][row] += source[row] } else { high[t][row - 8] += source[row] }
-        }
-      }
+      low[t] = low[t] + loadFloats(y, t * stride)
+      high[t] = high[t] + loadFloats(y, t * stride + 8)
+    }
+  }
+
+  /// Adds the sums of 16 rows of `made`, one token after the other, and of `y[token × stride + row]`.
+  @inline(__always)
+  mutating func add(_ made: UnsafePointer<Float>, _ y: UnsafePointer<Float>, stride: Int) {
+    for t in 0..<Tokens {
+      low[t] = low[t] + (loadFloats(made, 16 * t) + loadFloats(y, t * stride))
+      high[t] = high[t] + (loadFloats(made, 16 * t + 8) + loadFloats(y, t * stride + 8))
     }
   }
 

@@ -38,16 +38,14 @@ extension TileEnding {
     _ made: UnsafeMutablePointer<Float>, token: Int, count: Int, adding: Bool,
     _ y: UnsafeMutablePointer<Float>, stride: Int, _ mask: UInt16
   ) {
-    for t in 0..<count { mullama_prefetch_write(y + t * stride) }
-    for term in inner { term.prefetch(token: token, count: count) }
-    for term in outer { term.prefetch(token: token, count: count) }
+    prefetch(token: token, count: count, y, stride: stride)
     @inline(__always) func forEachToken(_ body: (_ sum: F512, _ t: Int) -> F512) {
       for t in 0..<count { storeFloats16(body(loadFloats16(made, 16 * t), t), made, 16 * t) }
     }
     if adding { forEachToken { sum, t in sum + _mm512_maskz_loadu_ps(mask, y + t * stride) } }
-    for term in inner { term.add(to: made, token: token, count: count) }
+    for term in terms[..<innerCount] { term.add(to: made, token: token, count: count) }
     if let gain { forEachToken { sum, _ in sum * loadFloats16(gain) } }
-    for term in outer { term.add(to: made, token: token, count: count) }
+    for term in terms[innerCount...] { term.add(to: made, token: token, count: count) }
     for t in 0..<count {
       var sum = loadFloats16(made, 16 * t)
       if let bias { sum = sum + loadFloats16(bias) }

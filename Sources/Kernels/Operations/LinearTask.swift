@@ -4,26 +4,31 @@ import Synchronization
 /// One parallel region: matrices that share an input, with every adapter's delta. Each multiplies all rows, or, as the
 /// experts of a mixture do, a range of them.
 ///
-/// Items come in two kinds, claimed in this order: first the `A·x` of every delta (small), then tiles of rows of the
-/// base matrices. A tile's epilogue adds `B·h` and the bias while its results are in cache; it waits for the first
-/// kind only if one is still running on another thread. So an adapter adds no barrier, and no path to the weights
-/// goes around the deltas.
+/// Items come in three kinds, claimed in this order: first, when tokens are few, the integers that the matrices read of each,
+/// then the `A·x` of every delta (small), then tiles of rows of the base matrices. A tile's epilogue adds `B·h` and the bias
+/// while its results are in cache. An item waits for those of an earlier kind, if it reads what they write, only as long as
+/// one is still running on another thread. So an adapter adds no barrier, and no path to the weights goes around the deltas.
 final class LinearTask: PoolTask {
   private let table: KernelTable
+  /// Of the table, which lives as long.
+  private let factors: Unmanaged<FactorKernels>?
   private let scratch: WorkerScratch
   private let plan = LinearPlan()
   private var hidden: HiddenMemory
   private var input: ActivationView?
   private var tokens = 0
+  /// Tokens that the region itself makes integers of.
+  private var quantizedTokens = 0
+  private let quantizationsDone = Atomic<Int>(0)
   private let projectionsDone = Atomic<Int>(0)
   // What the plan's addresses point into.
   private var operands: [LinearOperand] = []
   private var outputs: [Matrix] = []
   private var runs: [DeltaRun] = []
 
-  var itemCount: Int { plan.projections.count + plan.tileCount }
+  var itemCount: Int { leadingItemCount + plan.tileCount }
   /// Items that others wait for.
-  var leadingItemCount: Int { plan.projections.count }
+  var leadingItemCount: Int { quantizedTokens + plan.projections.count }
   /// The quantized forms that this region reads.
   var forms: ActivationForms { plan.forms }
 
@@ -32,6 +37,7 @@ final class LinearTask: PoolTask {
 
   init(table: KernelTable, scratch: WorkerScratch, tokens: Int) {
     self.table = table
+    factors = table.factors.map(Unmanaged.passUnretained)
     self.scratch = scratch
     hidden = HiddenMemory(tokens: tokens, columns: 64)
     operands.reserveCapacity(3)
@@ -45,6 +51,8 @@ final class LinearTask: PoolTask {
     self.input = input
     self.tokens = tokens
     self.runs = runs
+    quantizedTokens = 0
+    quantizationsDone.store(0, ordering: .relaxed)
     projectionsDone.store(0, ordering: .relaxed)
   }
 
@@ -69,9 +77,10 @@ final class LinearTask: PoolTask {
       width: input?.width ?? .many, table)
   }
 
-  /// The plan is complete.
-  func prepare() {
+  /// The plan is complete. With `quantizes`, nobody makes the forms that the region reads before it begins.
+  func prepare(quantizes: Bool) {
     plan.finish()
+    if quantizes, !plan.forms.isEmpty { quantizedTokens = tokens }
     if plan.hiddenColumns > hidden.rows.columns {
       hidden = HiddenMemory(tokens: hidden.tokens, columns: plan.hiddenColumns)
     }
@@ -89,14 +98,28 @@ final class LinearTask: PoolTask {
 
   override func run(item: Int, worker: Int) {
     guard let input else { return }
-    if item < plan.projections.count {
-      project(plan.projections[item], input, worker)
+    if item < quantizedTokens {
+      table.quantize(input.dropping(tokens: item), plan.forms, 1)
+      quantizationsDone.wrappingAdd(1, ordering: .releasing)
+      return
+    }
+    let projection = item - quantizedTokens
+    if projection < plan.projections.count {
+      project(plan.projections[projection], input, worker)
       projectionsDone.wrappingAdd(1, ordering: .releasing)
       return
     }
-    let tile = item - plan.projections.count
+    let tile = projection - plan.projections.count
     let slot = plan.slot(ofTile: tile)
     runTile(slot, tile - slot.firstTile, input, worker)
+  }
+
+  private func waitForQuantizations() {
+    spinWait { quantizationsDone.load(ordering: .acquiring) >= quantizedTokens }
+  }
+
+  private func waitForProjections() {
+    spinWait { projectionsDone.load(ordering: .acquiring) >= plan.projections.count }
   }
 
   private func project(_ item: LinearPlan.Projection, _ input: ActivationView, _ worker: Int) {
@@ -104,12 +127,15 @@ final class LinearTask: PoolTask {
     let rows = hidden.rows.dropping(tokens: item.firstToken)
     let target = rows.floats + part.column
     let x = input.dropping(tokens: item.firstToken)
-    if part.panels != nil, let factors = table.factors {
-      factors.project(
-        part.a, part.weightType, x, item.tokens, target, rows.columns, scratch.base(worker))
-      factors.quantize(rows, part.column, part.a.rows, item.tokens, part.scale)
+    if part.panels != nil, let factors {
+      factors._withUnsafeGuaranteedRef { factors in
+        factors.project(
+          part.a, part.weightType, x, item.tokens, target, rows.columns, scratch.base(worker))
+        factors.quantize(rows, part.column, part.a.rows, item.tokens, part.scale)
+      }
       return
     }
+    waitForQuantizations()
     table.project(part.a, x, item.tokens, target, rows.columns, scratch.base(worker))
     for token in 0..<item.tokens {
       let line = target + token * rows.columns
@@ -123,6 +149,7 @@ final class LinearTask: PoolTask {
     let output = slot.output + first
     let work = scratch.base(worker)
     if slot.tokens <= BatchWidth.fewRows { fetch(slot, first, rows) }
+    waitForQuantizations()
     if fused(slot, first, rows, output, input, worker) { return }
     // All rows together even if their adapters differ, and even those whose matrix is replaced below: so no row's bits
     // depend on what its neighbours use.
@@ -141,7 +168,7 @@ final class LinearTask: PoolTask {
           input.dropping(tokens: delta.firstToken), delta.tokens,
           output + delta.firstToken * slot.stride, slot.stride, work)
       }
-      spinWait { projectionsDone.load(ordering: .acquiring) >= plan.projections.count }
+      waitForProjections()
       for index in slot.deltas {
         let delta = plan.deltas[index]
         addDelta(
@@ -188,7 +215,7 @@ final class LinearTask: PoolTask {
     }
     if let delta {
       guard delta.canFuse, delta.tokens == slot.tokens else { return false }
-      spinWait { projectionsDone.load(ordering: .acquiring) >= plan.projections.count }
+      waitForProjections()
     }
     multiplyAdding(
       slot.weight.slice(first, rows), input.dropping(tokens: slot.firstToken), slot.tokens,
@@ -232,11 +259,12 @@ final class LinearTask: PoolTask {
     gain: UnsafeMutablePointer<Float>? = nil
   ) {
     let hidden = hidden.rows.dropping(tokens: delta.firstToken)
-    if let panels = part.panels, let factors = table.factors {
-      factors.add(
-        panels, first, rows, hidden, part.column, delta.tokens, gain.map { UnsafePointer($0 + first) },
-        output,
-        stride)
+    if let panels = part.panels, let factors {
+      factors._withUnsafeGuaranteedRef {
+        $0.add(
+          panels, first, rows, hidden, part.column, delta.tokens, gain.map { UnsafePointer($0 + first) },
+          output, stride)
+      }
       return
     }
     let h = hidden.floats + part.column

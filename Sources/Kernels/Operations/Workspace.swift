@@ -74,8 +74,10 @@ package final class Workspace {
   }
 
   private func runLinear(_ view: ActivationView, _ tokens: Int) {
-    linear.prepare()
-    if !linear.forms.isEmpty {
+    // For few tokens that is too little to start a region for.
+    let quantizes = view.width != .many
+    linear.prepare(quantizes: quantizes)
+    if !quantizes, !linear.forms.isEmpty {
       quantizeTask.begin(view, forms: linear.forms, tokens: tokens)
       if tokens < Self.serialRows {
         quantizeTask.runAll()

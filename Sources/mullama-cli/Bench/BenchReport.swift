@@ -14,11 +14,8 @@ struct BenchReport {
     let speed: Samples
     /// The same without adapters; nil: there are none.
     let baseSpeed: Samples?
-
-    /// What the adapters leave of the base model's speed: the median over pairs of rounds.
-    var kept: Double? {
-      baseSpeed.map { base in Samples(zip(speed.values, base.values).map { $0 / $1 }).median }
-    }
+    /// What the adapters leave of the base model's speed: the median over pairs of turns.
+    let kept: Double?
 
     /// Passes over the weights in a second, adapters or not: the base model's where it was measured.
     var passes: Double { (baseSpeed ?? speed).median / Double(batch) }
@@ -51,20 +48,25 @@ struct BenchReport {
     plan = measurement.plan
     let plan = plan, rounds = measurement.rounds, base = measurement.baseRounds
     func result(
-      _ name: String, batch: Int, tokens: Int, _ seconds: (BenchMeasurement.Round) -> Double
+      _ name: String, batch: Int, tokens: Int, kept: [Double],
+      _ seconds: (BenchMeasurement.Round) -> Double
     ) -> Result {
       func speed(_ rounds: [BenchMeasurement.Round]) -> Samples {
         Samples(rounds.map { Double(tokens) / seconds($0) })
       }
       return Result(
         name: name, batch: batch, tokens: tokens, speed: speed(rounds),
-        baseSpeed: base.isEmpty ? nil : speed(base))
+        baseSpeed: base.isEmpty ? nil : speed(base), kept: kept.isEmpty ? nil : Samples(kept).median)
     }
-    var results = [result("prefill", batch: 1, tokens: plan.prompt, \.prefill)]
+    var results = [
+      result("prefill", batch: 1, tokens: plan.prompt, kept: measurement.prefillKept, \.prefill)
+    ]
     if plan.generate > 0 {
       for (index, batch) in plan.batches.enumerated() {
         results.append(
-          result("decode", batch: batch, tokens: batch * plan.generate) { $0.decode[index] })
+          result(
+            "decode", batch: batch, tokens: batch * plan.generate, kept: measurement.decodeKept[index]
+          ) { $0.decode[index] })
       }
     }
     self.results = results

@@ -10,8 +10,9 @@ struct BenchCommand: ParsableCommand {
       mullama bench model.gguf --threads 2 --lora style.gguf
 
       Evaluates random tokens: a prompt, then one token after another behind it; with --batch also of several sequences \
-      at once, whose tokens per second are counted together. --depth fills the cache before the prompt. With --lora, each \
-      round measures the base model and then the adapters on it, and the table says what part of the speed they leave.
+      at once, whose tokens per second are counted together. --depth fills the cache before the prompt. With --lora, \
+      base model and adapters take turns, a prompt or a few tokens each, and the table says what part of the speed the \
+      adapters leave: the median over pairs of turns.
 
       A shorter round before the first warms up. Numbers are medians, with the least and the largest. The speed at which \
       decoding reads weights stands beside the speed at which the same threads read memory and do nothing else.
