@@ -92,7 +92,7 @@ public func addFactor(
         gain = UnsafePointer(last)
       }
       addTerm(
-        term.panel(row / 16, gain: gain), rows: count, token: 0, tokens: tokens, to: y + row, stride: stride)
+        term.panel(row / 16, gain: gain), rows: count, tokens: tokens, to: y + row, stride: stride)
       row += 16
     }
   }
@@ -132,13 +132,13 @@ private func addSixteen(_ term: FactorTerm, panels: Int, to y: UnsafeMutablePoin
   }
 }
 
-/// For up to 16 rows and the tokens from `token` on, of which `y` has the first.
+/// For up to 16 rows.
 @inline(__always)
-func addTerm(
-  _ term: FactorTerm, rows: Int, token: Int, tokens: Int, to y: UnsafeMutablePointer<Float>, stride: Int
+private func addTerm(
+  _ term: FactorTerm, rows: Int, tokens: Int, to y: UnsafeMutablePointer<Float>, stride: Int
 ) {
   @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ t: Int) {
-    let sums: TileSums<Tokens> = term.sums(token: token + t)
+    let sums: TileSums<Tokens> = term.sums(token: t)
     sums.write(y + t * stride, stride: stride, rows: rows, adding: true)
   }
   var t = 0

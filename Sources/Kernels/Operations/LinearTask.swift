@@ -4,7 +4,7 @@ import Synchronization
 /// One parallel region: matrices that share an input, with every adapter's delta. Each multiplies all rows, or, as the
 /// experts of a mixture do, a range of them.
 ///
-/// Items come in three kinds, claimed in this order: first, when tokens are few, the integers that the matrices read of each,
+/// Items come in three kinds, claimed in this order: first the integers that the matrices read of some tokens,
 /// then the `A·x` of every delta (small), then tiles of rows of the base matrices. A tile's epilogue adds `B·h` and the bias
 /// while its results are in cache. An item waits for those of an earlier kind, if it reads what they write, only as long as
 /// one is still running on another thread. So an adapter adds no barrier, and no path to the weights goes around the deltas.
@@ -17,8 +17,8 @@ final class LinearTask: PoolTask {
   private var hidden: HiddenMemory
   private var input: ActivationView?
   private var tokens = 0
-  /// Tokens that the region itself makes integers of.
-  private var quantizedTokens = 0
+  /// Items that make integers of `tokensPerQuantization` tokens each.
+  private var quantizationCount = 0
   private let quantizationsDone = Atomic<Int>(0)
   private let projectionsDone = Atomic<Int>(0)
   // What the plan's addresses point into.
@@ -28,9 +28,9 @@ final class LinearTask: PoolTask {
 
   var itemCount: Int { leadingItemCount + plan.tileCount }
   /// Items that others wait for.
-  var leadingItemCount: Int { quantizedTokens + plan.projections.count }
-  /// The quantized forms that this region reads.
-  var forms: ActivationForms { plan.forms }
+  var leadingItemCount: Int { quantizationCount + plan.projections.count }
+  /// Few tokens are divided among threads one by one.
+  private var tokensPerQuantization: Int { input?.width == .many ? 8 : 1 }
 
   @available(*, unavailable)
   override init() { preconditionFailure("a task needs its table and scratch memory") }
@@ -51,7 +51,6 @@ final class LinearTask: PoolTask {
     self.input = input
     self.tokens = tokens
     self.runs = runs
-    quantizedTokens = 0
     quantizationsDone.store(0, ordering: .relaxed)
     projectionsDone.store(0, ordering: .relaxed)
   }
@@ -77,10 +76,11 @@ final class LinearTask: PoolTask {
       width: input?.width ?? .many, table)
   }
 
-  /// The plan is complete. With `quantizes`, nobody makes the forms that the region reads before it begins.
-  func prepare(quantizes: Bool) {
+  /// The plan is complete.
+  func prepare() {
     plan.finish()
-    if quantizes, !plan.forms.isEmpty { quantizedTokens = tokens }
+    let size = tokensPerQuantization
+    quantizationCount = plan.forms.isEmpty ? 0 : (tokens + size - 1) / size
     if plan.hiddenColumns > hidden.rows.columns {
       hidden = HiddenMemory(tokens: hidden.tokens, columns: plan.hiddenColumns)
     }
@@ -98,12 +98,13 @@ final class LinearTask: PoolTask {
 
   override func run(item: Int, worker: Int) {
     guard let input else { return }
-    if item < quantizedTokens {
-      table.quantize(input.dropping(tokens: item), plan.forms, 1)
+    if item < quantizationCount {
+      let size = tokensPerQuantization, first = item * size
+      table.quantize(input.dropping(tokens: first), plan.forms, min(size, tokens - first))
       quantizationsDone.wrappingAdd(1, ordering: .releasing)
       return
     }
-    let projection = item - quantizedTokens
+    let projection = item - quantizationCount
     if projection < plan.projections.count {
       project(plan.projections[projection], input, worker)
       projectionsDone.wrappingAdd(1, ordering: .releasing)
@@ -115,7 +116,7 @@ final class LinearTask: PoolTask {
   }
 
   private func waitForQuantizations() {
-    spinWait { quantizationsDone.load(ordering: .acquiring) >= quantizedTokens }
+    spinWait { quantizationsDone.load(ordering: .acquiring) >= quantizationCount }
   }
 
   private func waitForProjections() {
@@ -127,6 +128,8 @@ final class LinearTask: PoolTask {
     let rows = hidden.rows.dropping(tokens: item.firstToken)
     let target = rows.floats + part.column
     let x = input.dropping(tokens: item.firstToken)
+    // Packed factors read few tokens as float32.
+    if part.panels == nil || x.width == .many { waitForQuantizations() }
     if part.panels != nil, let factors {
       factors._withUnsafeGuaranteedRef { factors in
         factors.project(
@@ -135,7 +138,6 @@ final class LinearTask: PoolTask {
       }
       return
     }
-    waitForQuantizations()
     table.project(part.a, x, item.tokens, target, rows.columns, scratch.base(worker))
     for token in 0..<item.tokens {
       let line = target + token * rows.columns

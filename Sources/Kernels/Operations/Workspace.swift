@@ -10,7 +10,6 @@ package final class Workspace {
   private let linear: LinearTask
   private let attention: AttentionTask
   private let rowTask = ClosureTask()
-  private let quantizeTask: QuantizeTask
   /// `firsts` and `limits` of each token of the present batch: the positions it sees.
   private let visible: AlignedMemory
 
@@ -29,7 +28,6 @@ package final class Workspace {
     scratch = WorkerScratch(workers: compute.pool.threadCount, bytes: bytes)
     linear = LinearTask(table: table, scratch: scratch, tokens: tokens)
     attention = AttentionTask(table: table, scratch: scratch, rows: rows, headSize: headSize)
-    quantizeTask = QuantizeTask(table: table)
     visible = AlignedMemory(byteCount: tokens * 8)
   }
 
@@ -45,12 +43,12 @@ package final class Workspace {
     into thirdOutput: Matrix? = nil
   ) {
     if tokens == 0 { return }
-    let view = beginLinear(input, tokens, runs, BatchWidth(tokens: tokens))
+    beginLinear(input, tokens, runs, BatchWidth(tokens: tokens))
     let threads = compute.pool.threadCount
     linear.add(first, firstOutput, threads: threads)
     if let second, let secondOutput { linear.add(second, secondOutput, threads: threads) }
     if let third, let thirdOutput { linear.add(third, thirdOutput, threads: threads) }
-    runLinear(view, tokens)
+    runLinear()
   }
 
   /// As above, for matrices that multiply different rows of one input, all in one parallel region. The rows are those of
@@ -59,32 +57,21 @@ package final class Workspace {
     _ input: Matrix, tokens: Int, width: BatchWidth, runs: [DeltaRun], _ parts: [LinearPart]
   ) {
     if tokens == 0 || parts.isEmpty { return }
-    let view = beginLinear(input, tokens, runs, width)
+    beginLinear(input, tokens, runs, width)
     for part in parts { linear.add(part, threads: compute.pool.threadCount) }
-    runLinear(view, tokens)
+    runLinear()
   }
 
   private func beginLinear(
     _ input: Matrix, _ tokens: Int, _ runs: [DeltaRun], _ width: BatchWidth
-  ) -> ActivationView {
+  ) {
     precondition(tokens <= self.tokens && tokens <= input.rows && input.columns <= columns)
     let view = activations.view(input, tokens: tokens, width: width)
     linear.begin(view, tokens: tokens, runs: runs)
-    return view
   }
 
-  private func runLinear(_ view: ActivationView, _ tokens: Int) {
-    // For few tokens that is too little to start a region for.
-    let quantizes = view.width != .many
-    linear.prepare(quantizes: quantizes)
-    if !quantizes, !linear.forms.isEmpty {
-      quantizeTask.begin(view, forms: linear.forms, tokens: tokens)
-      if tokens < Self.serialRows {
-        quantizeTask.runAll()
-      } else {
-        compute.pool.run(quantizeTask, items: quantizeTask.itemCount)
-      }
-    }
+  private func runLinear() {
+    linear.prepare()
     compute.pool.run(linear, items: linear.itemCount, leading: linear.leadingItemCount)
     linear.end()
   }
@@ -207,34 +194,5 @@ package final class Workspace {
       partials: nil)
     attention.prepare(call, layer: layer, kvHeads: kvHeads)
     compute.pool.run(attention, items: attention.itemCount, leading: attention.itemCount)
-  }
-}
-
-/// Quantizes a batch's rows on all threads.
-private final class QuantizeTask: PoolTask {
-  private static let rowsPerItem = 8
-  private let table: KernelTable
-  private var view: ActivationView?
-  private var forms: ActivationForms = []
-  private var tokens = 0
-  private(set) var itemCount = 0
-
-  init(table: KernelTable) { self.table = table }
-
-  func begin(_ view: ActivationView, forms: ActivationForms, tokens: Int) {
-    self.view = view
-    self.forms = forms
-    self.tokens = tokens
-    itemCount = (tokens + Self.rowsPerItem - 1) / Self.rowsPerItem
-  }
-
-  func runAll() {
-    for item in 0..<itemCount { run(item: item, worker: 0) }
-  }
-
-  override func run(item: Int, worker: Int) {
-    guard let view else { return }
-    let first = item * Self.rowsPerItem
-    table.quantize(view.dropping(tokens: first), forms, min(Self.rowsPerItem, tokens - first))
   }
 }
