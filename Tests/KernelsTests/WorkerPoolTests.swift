@@ -73,14 +73,35 @@ import Kernels
   /// A thread goes through its share in rising order; what it takes from another's comes from that one's end.
   @Test(arguments: [2, 4]) func sharesAreContiguous(_ threads: Int) {
     let queues = ItemQueues(workers: threads)
-    queues.fill(generation: 7, items: 100 * threads + 3, leading: 3)
-    #expect((0..<3).map { _ in queues.claim(generation: 7, worker: 1) } == [0, 1, 2])
-    #expect((0..<100).map { _ in queues.claim(generation: 7, worker: 1) } == Array(103..<203))
+    queues.fill(generation: 7, items: 100 * threads + 3, leading: 3, together: 1)
+    #expect((0..<3).map { _ in queues.claim(generation: 7, worker: 1) } == [0..<1, 1..<2, 2..<3])
+    #expect((103..<203).allSatisfy { queues.claim(generation: 7, worker: 1) == $0..<$0 + 1 })
     let stolen = queues.claim(generation: 7, worker: 1)
-    #expect(stolen == (threads == 2 ? 102 : 302))
-    #expect(queues.claim(generation: 7, worker: 0) == 3)
+    #expect(stolen == (threads == 2 ? 102..<103 : 302..<303))
+    #expect(queues.claim(generation: 7, worker: 0) == 3..<4)
     #expect(queues.claim(generation: 6, worker: 0) == nil, "a region that has ended")
     #expect(queues.claim(generation: 8, worker: 0) == nil, "a region that has not begun")
+  }
+
+  /// Several items at a time, but no more than half of those left; leading ones alone.
+  @Test func claimsBecomeSmaller() {
+    let queues = ItemQueues(workers: 2)
+    queues.fill(generation: 1, items: 26, leading: 2, together: 4)
+    let own = (0..<7).map { _ in queues.claim(generation: 1, worker: 0) }
+    #expect(own == [0..<1, 1..<2, 2..<6, 6..<10, 10..<12, 12..<13, 13..<14])
+    let stolen = (0..<5).map { _ in queues.claim(generation: 1, worker: 0) }
+    #expect(stolen == [22..<26, 18..<22, 16..<18, 15..<16, 14..<15])
+    #expect(queues.claim(generation: 1, worker: 1) == nil)
+  }
+
+  /// Each item once, however many are claimed at a time.
+  @Test(arguments: [1, 2, 3, 8], [1, 3, 4, 100]) func everyItemOfAClaim(_ threads: Int, _ together: Int) {
+    let pool = WorkerPool(threads: threads)
+    let counts = Counts(97)
+    let task = ClosureTask()
+    task.body = { item, _ in counts.add(item) }
+    for _ in 0..<20 { pool.run(task, items: 97, leading: 5, together: together) }
+    #expect(counts.all(are: 20))
   }
 
   /// What the caller wrote before a region, workers see; what they write, the caller sees after it.

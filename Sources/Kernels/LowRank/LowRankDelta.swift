@@ -58,8 +58,13 @@ package final class LowRankDelta: Sendable {
 package final class DeltaSet: Sendable {
   /// Indexed by site.
   package let sites: [LowRankDelta?]
+  /// What regions read of `sites`.
+  let plain: PlainDeltas
 
-  package init(sites: [LowRankDelta?]) { self.sites = sites }
+  package init(sites: [LowRankDelta?]) {
+    self.sites = sites
+    plain = PlainDeltas(sites)
+  }
 }
 
 /// Consecutive rows of a batch that use one adapter set; nil: the base model.
@@ -73,6 +78,4 @@ package struct DeltaRun: Sendable {
     self.count = count
     self.deltas = deltas
   }
-
-  func delta(at site: Int) -> LowRankDelta? { deltas?.sites[site] }
 }

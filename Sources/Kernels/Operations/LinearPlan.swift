@@ -13,8 +13,8 @@ final class LinearPlan {
     let firstToken: Int
     let tokens: Int
     let tileRows: Int
-    /// The number of this slot's first tile.
-    let firstTile: Int
+    /// The numbers of this slot's tiles.
+    let tiles: Range<Int>
     /// Its deltas, in the order of the batch's rows.
     let deltas: Range<Int>
     /// The first row of the base matrix that any of the tokens uses; behind the last one if its rows are all replaced.
@@ -25,24 +25,14 @@ final class LinearPlan {
   struct Delta {
     let firstToken: Int
     let tokens: Int
-    let replacement: WeightTile?
-    let rows: Unmanaged<RowReplacement>?
-    let gain: UnsafeMutablePointer<Float>?
-    let bias: UnsafeMutablePointer<Float>?
+    let values: PlainDelta
     let parts: Range<Int>
-    /// Are there packed factors only, beside the matrix itself? Then a kernel may add them before it writes a result.
-    let canFuse: Bool
   }
 
   /// One adapter's pair of a delta.
   struct Part {
-    let a: WeightTile
-    let b: WeightTile
-    /// `b`, if the pair is packed. Then `column` is a multiple of 32.
-    let panels: FactorPanels?
-    let scale: Float
-    let gain: UnsafeMutablePointer<Float>?
-    /// Where its `A·x` lies in `hidden`.
+    let pair: PlainPair
+    /// Where its `A·x` lies in `hidden`; of packed pairs a multiple of 32.
     let column: Int
     /// Of the matrix beside which it stands.
     let weightType: TensorType
@@ -57,8 +47,11 @@ final class LinearPlan {
 
   /// Tokens of one projection: enough that unpacking its rows counts little, and a whole number of the kernels' tiles of six.
   private static let projectionTokens = 96
-  /// Weight bytes of a tile when few tokens read it.
-  private static let tileBytes = 256 << 10
+  /// Weight bytes of a tile when few tokens read it: small enough that threads end together.
+  private static let tileBytes = 64 << 10
+  /// Tiles that a thread claims at a time, while there are enough: so many that it has a stream to read, and what a claim
+  /// costs counts little.
+  private static let fewTokensTogether = 4
 
   let slots = PlainList<Slot>(capacity: 3)
   let deltas = PlainList<Delta>(capacity: 64)
@@ -73,6 +66,8 @@ final class LinearPlan {
   private(set) var tileCount = 0
   /// Is a run longer than a projection?
   private var isCut = false
+  /// Do few tokens read each slot?
+  private var isFew = true
 
   func removeAll() {
     slots.removeAll()
@@ -84,12 +79,16 @@ final class LinearPlan {
     nextColumn = 0
     tileCount = 0
     isCut = false
+    isFew = true
   }
 
   /// The plan is complete: projections of the same tokens follow each other, so that these are read while they are in cache.
   func finish() {
     if isCut { projections.sort { $0.firstToken < $1.firstToken } }
   }
+
+  /// Tiles that may be claimed together.
+  var tilesTogether: Int { isFew ? Self.fewTokensTogether : 1 }
 
   /// Adds a matrix that some rows of the input read, with the deltas of their runs.
   func add(
@@ -106,87 +105,72 @@ final class LinearPlan {
     var baseTokens = tokens
     var firstBaseRow = weight.rows
     for run in runs where run.count > 0 {
-      guard let delta = run.delta(at: operand.site) else { continue }
+      guard let plain = run.deltas?.plain, let delta = plain.sites[operand.site] else { continue }
       if let replacement = delta.replacement {
         baseTokens -= run.count
         firstBaseRow = min(firstBaseRow, replacement.rows)
       }
-      lastColumn = max(lastColumn, add(delta, run, weight.type, width, table))
+      lastColumn = max(lastColumn, add(delta, plain.pairs, run, weight.type, width, table))
     }
     nextColumn = lastColumn
     hiddenColumns = max(hiddenColumns, nextColumn)
     if baseTokens > 0 { firstBaseRow = 0 }
     if firstBaseRow < weight.rows { forms.formUnion(table.forms(weight.type, width)) }
     let rows = Self.tileRows(weight, tokens: tokens, threads: threads, table)
+    let tiles = (weight.rows + rows - 1) / rows
+    if tokens > BatchWidth.fewRows { isFew = false }
     slots.append(
       Slot(
         weight: weight, bias: operand.bias?.pointer, output: output.pointer + column, stride: output.columns,
         firstToken: tokenRange.lowerBound, tokens: tokens, tileRows: rows,
-        firstTile: tileCount, deltas: firstDelta..<deltas.count, firstBaseRow: firstBaseRow))
-    tileCount += (weight.rows + rows - 1) / rows
+        tiles: tileCount..<tileCount + tiles, deltas: firstDelta..<deltas.count, firstBaseRow: firstBaseRow))
+    tileCount += tiles
   }
 
   /// Returns the column behind those of its parts.
   private func add(
-    _ delta: LowRankDelta, _ run: DeltaRun, _ weightType: TensorType, _ width: BatchWidth,
-    _ table: KernelTable
+    _ delta: PlainDelta, _ pairs: PlainList<PlainPair>, _ run: DeltaRun, _ weightType: TensorType,
+    _ width: BatchWidth, _ table: KernelTable
   ) -> Int {
     if let replacement = delta.replacement { forms.formUnion(table.forms(replacement.type, width)) }
     if run.count > Self.projectionTokens { isCut = true }
     let firstPart = parts.count
     var column = nextColumn
-    for segment in delta.segments {
+    for index in delta.pairs {
+      let pair = pairs[index]
       for first in stride(from: run.first, to: run.first + run.count, by: Self.projectionTokens) {
         let count = min(Self.projectionTokens, run.first + run.count - first)
         projections.append(Projection(part: parts.count, firstToken: first, tokens: count))
       }
-      let packed = segment.packed, a = packed?.a ?? segment.a
-      if packed != nil { column = Self.roundedUp(column) }
+      if pair.panels != nil { column = Self.roundedUp(column) }
       forms.formUnion(
-        packed == nil
-          ? table.projectionForms(a.type, width) : table.factors?.forms(weightType, width) ?? [])
-      parts.append(
-        Part(
-          a: WeightTile(a, first: 0, rows: a.rows),
-          b: WeightTile(segment.b, first: 0, rows: segment.b.rows), panels: packed?.b,
-          scale: segment.scale * (packed?.aFactor ?? 1), gain: segment.gain?.pointer, column: column,
-          weightType: weightType))
-      column += packed == nil ? segment.rank : Self.roundedUp(segment.rank)
+        pair.panels == nil
+          ? table.projectionForms(pair.a.type, width) : table.factors?.forms(weightType, width) ?? [])
+      parts.append(Part(pair: pair, column: column, weightType: weightType))
+      column += pair.panels == nil ? pair.rank : Self.roundedUp(pair.rank)
     }
     deltas.append(
-      Delta(
-        firstToken: run.first, tokens: run.count,
-        replacement: delta.replacement.map { WeightTile($0, first: 0, rows: $0.rows) },
-        rows: delta.rows.map(Unmanaged.passUnretained),
-        gain: delta.gain?.pointer,
-        bias: delta.bias?.pointer, parts: firstPart..<parts.count, canFuse: Self.canFuse(delta)))
+      Delta(firstToken: run.first, tokens: run.count, values: delta, parts: firstPart..<parts.count))
     return column
   }
 
   /// To whole blocks of what is quantized together.
   static func roundedUp(_ column: Int) -> Int { (column + 31) & ~31 }
 
-  private static func canFuse(_ delta: LowRankDelta) -> Bool {
-    delta.replacement == nil && delta.rows == nil
-      && TileDelta.vectorFloats(parts: delta.segments.count) <= WorkerScratch.tileFloats
-      && delta.segments.allSatisfy { $0.packed != nil }
-  }
-
   /// The slot that a tile belongs to. Experts make many: O(log slots).
   func slot(ofTile tile: Int) -> Slot {
     var low = 0, high = slots.count - 1
     while low < high {
       let middle = (low + high + 1) / 2
-      if slots[middle].firstTile > tile { high = middle - 1 } else { low = middle }
+      if slots[middle].tiles.lowerBound > tile { high = middle - 1 } else { low = middle }
     }
     return slots[low]
   }
 
   private static func tileRows(_ weight: WeightTile, tokens: Int, threads: Int, _ table: KernelTable) -> Int {
     if tokens > BatchWidth.fewRows { return table.tileRows }
-    // Big enough to stream, small enough that threads finish together.
     let bytesLimit = tileBytes / max(1, weight.rowBytes)
-    let shareLimit = weight.rows / (threads * 4)
+    let shareLimit = weight.rows / (threads * 4 * fewTokensTogether)
     return max(16, min(bytesLimit, shareLimit) & ~15)
   }
 }

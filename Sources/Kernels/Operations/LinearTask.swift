@@ -21,14 +21,13 @@ final class LinearTask: PoolTask {
   private var quantizationCount = 0
   private let quantizationsDone = Atomic<Int>(0)
   private let projectionsDone = Atomic<Int>(0)
-  // What the plan's addresses point into.
-  private var operands: [LinearOperand] = []
-  private var outputs: [Matrix] = []
   private var runs: [DeltaRun] = []
 
   var itemCount: Int { leadingItemCount + plan.tileCount }
   /// Items that others wait for.
   var leadingItemCount: Int { quantizationCount + plan.projections.count }
+  /// Of the other items, as many may be claimed at a time.
+  var itemsTogether: Int { plan.tilesTogether }
   /// Few tokens are divided among threads one by one.
   private var tokensPerQuantization: Int { input?.width == .many ? 8 : 1 }
 
@@ -40,8 +39,6 @@ final class LinearTask: PoolTask {
     factors = table.factors.map(Unmanaged.passUnretained)
     self.scratch = scratch
     hidden = HiddenMemory(tokens: tokens, columns: 64)
-    operands.reserveCapacity(3)
-    outputs.reserveCapacity(3)
   }
 
   /// Begins a region for `tokens` rows of `input`.
@@ -55,6 +52,7 @@ final class LinearTask: PoolTask {
     projectionsDone.store(0, ordering: .relaxed)
   }
 
+  /// Adds a matrix; whoever calls this holds `operand` and `output` until the region has ended.
   func add(_ operand: LinearOperand, _ output: Matrix, threads: Int) {
     add(
       LinearPart(operand: operand, output: output, rows: 0..<tokens, runs: 0..<runs.count), threads: threads)
@@ -69,8 +67,6 @@ final class LinearTask: PoolTask {
     for run in runs[part.runs] {
       precondition(run.first >= rows.lowerBound && run.first + run.count <= rows.upperBound)
     }
-    operands.append(operand)
-    outputs.append(output)
     plan.add(
       operand, into: output, column: part.column, rows: rows, runs: runs[part.runs], threads: threads,
       width: input?.width ?? .many, table)
@@ -86,13 +82,11 @@ final class LinearTask: PoolTask {
     }
   }
 
-  /// Lets go of the batch's runs and outputs: as long as two hold them, the batch cannot be emptied in place, and an
-  /// adapter that was removed lives on.
+  /// Lets go of the batch's runs: as long as two hold them, the batch cannot be emptied in place, and an adapter that was
+  /// removed lives on.
   func end() {
     plan.removeAll()
     input = nil
-    operands.removeAll(keepingCapacity: true)
-    outputs.removeAll(keepingCapacity: true)
     runs = []
   }
 
@@ -110,9 +104,27 @@ final class LinearTask: PoolTask {
       projectionsDone.wrappingAdd(1, ordering: .releasing)
       return
     }
-    let tile = projection - plan.projections.count
-    let slot = plan.slot(ofTile: tile)
-    runTile(slot, tile - slot.firstTile, input, worker)
+    run(items: item..<item + 1, worker: worker)
+  }
+
+  /// Tiles of a matrix that were claimed together become one.
+  override func run(items: Range<Int>, worker: Int) {
+    let leading = leadingItemCount
+    if items.lowerBound < leading {
+      assert(items.count == 1)
+      return run(item: items.lowerBound, worker: worker)
+    }
+    guard let input else { return }
+    var tile = items.lowerBound - leading
+    let end = items.upperBound - leading
+    while tile < end {
+      let slot = plan.slot(ofTile: tile)
+      let last = min(end, slot.tiles.upperBound)
+      let first = (tile - slot.tiles.lowerBound) * slot.tileRows
+      let rows = min((last - tile) * slot.tileRows, slot.weight.rows - first)
+      runTile(slot, first, rows, input, worker)
+      tile = last
+    }
   }
 
   private func waitForQuantizations() {
@@ -129,25 +141,25 @@ final class LinearTask: PoolTask {
     let target = rows.floats + part.column
     let x = input.dropping(tokens: item.firstToken)
     // Packed factors read few tokens as float32.
-    if part.panels == nil || x.width == .many { waitForQuantizations() }
-    if part.panels != nil, let factors {
+    if part.pair.panels == nil || x.width == .many { waitForQuantizations() }
+    if part.pair.panels != nil, let factors {
       factors._withUnsafeGuaranteedRef { factors in
         factors.project(
-          part.a, part.weightType, x, item.tokens, target, rows.columns, scratch.base(worker))
-        factors.quantize(rows, part.column, part.a.rows, item.tokens, part.scale)
+          part.pair.a, part.weightType, x, item.tokens, target, rows.columns, scratch.base(worker))
+        factors.quantize(rows, part.column, part.pair.a.rows, item.tokens, part.pair.scale)
       }
       return
     }
-    table.project(part.a, x, item.tokens, target, rows.columns, scratch.base(worker))
+    table.project(part.pair.a, x, item.tokens, target, rows.columns, scratch.base(worker))
     for token in 0..<item.tokens {
       let line = target + token * rows.columns
-      for k in 0..<part.a.rows { line[k] *= part.scale }
+      for k in 0..<part.pair.a.rows { line[k] *= part.pair.scale }
     }
   }
 
-  private func runTile(_ slot: LinearPlan.Slot, _ tile: Int, _ input: ActivationView, _ worker: Int) {
-    let first = tile * slot.tileRows
-    let rows = min(slot.tileRows, slot.weight.rows - first)
+  private func runTile(
+    _ slot: LinearPlan.Slot, _ first: Int, _ rows: Int, _ input: ActivationView, _ worker: Int
+  ) {
     let output = slot.output + first
     let work = scratch.base(worker)
     if slot.tokens <= BatchWidth.fewRows { fetch(slot, first, rows) }
@@ -164,7 +176,7 @@ final class LinearTask: PoolTask {
       for index in slot.deltas {
         let delta = plan.deltas[index]
         // A replacement may be shorter than the matrix, whose own rows then follow.
-        guard let replacement = delta.replacement, first < replacement.rows else { continue }
+        guard let replacement = delta.values.replacement, first < replacement.rows else { continue }
         table.multiply(
           replacement.slice(first, min(rows, replacement.rows - first)),
           input.dropping(tokens: delta.firstToken), delta.tokens,
@@ -190,15 +202,15 @@ final class LinearTask: PoolTask {
       let delta = plan.deltas[index]
       for part in delta.parts {
         let part = plan.parts[part]
-        if let panels = part.panels {
+        if let panels = part.pair.panels {
           panels.forEachRange(first, rows, fetch)
         } else {
-          let b = part.b.slice(first, rows)
+          let b = part.pair.b.slice(first, rows)
           fetch(b.base, rows * b.rowBytes)
         }
       }
-      if let gain = delta.gain { fetch(gain + first, 4 * rows) }
-      if let bias = delta.bias { fetch(bias + first, 4 * rows) }
+      if let gain = delta.values.gain { fetch(gain + first, 4 * rows) }
+      if let bias = delta.values.bias { fetch(bias + first, 4 * rows) }
     }
   }
 
@@ -216,14 +228,14 @@ final class LinearTask: PoolTask {
       return false
     }
     if let delta {
-      guard delta.canFuse, delta.tokens == slot.tokens else { return false }
+      guard delta.values.canFuse, delta.tokens == slot.tokens else { return false }
       waitForProjections()
     }
     multiplyAdding(
       slot.weight.slice(first, rows), input.dropping(tokens: slot.firstToken), slot.tokens,
       output + slot.firstToken * slot.stride, slot.stride,
       TileDelta(
-        parts: plan.parts, range: delta?.parts ?? 0..<0, gain: delta?.gain, bias: delta?.bias,
+        parts: plan.parts, range: delta?.parts ?? 0..<0, gain: delta?.values.gain, bias: delta?.values.bias,
         baseBias: slot.bias, firstRow: first, hidden: hidden.rows.dropping(tokens: slot.firstToken),
         vectors: scratch.tile(worker)),
       scratch.base(worker))
@@ -234,24 +246,24 @@ final class LinearTask: PoolTask {
     _ delta: LinearPlan.Delta, _ input: ActivationView, _ first: Int, _ rows: Int,
     _ output: UnsafeMutablePointer<Float>, _ stride: Int, _ worker: Int
   ) {
-    delta.rows?._withUnsafeGuaranteedRef { own in
+    delta.values.rows?._withUnsafeGuaranteedRef { own in
       own.multiply(
         input.dropping(tokens: delta.firstToken), tokens: delta.tokens, first: first, count: rows,
         into: output, stride: stride)
     }
     // Factors that share W's gain are added before it: DoRA by itself costs one more product for an output.
-    for index in delta.parts where plan.parts[index].gain == delta.gain {
+    for index in delta.parts where plan.parts[index].pair.gain == delta.values.gain {
       addPart(plan.parts[index], delta, first, rows, output, stride, worker)
     }
-    if let gain = delta.gain {
+    if let gain = delta.values.gain {
       for token in 0..<delta.tokens {
         table.multiplyElements(gain + first, rows, output + token * stride)
       }
     }
-    for index in delta.parts where plan.parts[index].gain != delta.gain {
-      addPart(plan.parts[index], delta, first, rows, output, stride, worker, gain: plan.parts[index].gain)
+    for index in delta.parts where plan.parts[index].pair.gain != delta.values.gain {
+      addPart(plan.parts[index], delta, first, rows, output, stride, worker, gain: plan.parts[index].pair.gain)
     }
-    addBias(delta.bias, first, rows, output, stride, delta.tokens)
+    addBias(delta.values.bias, first, rows, output, stride, delta.tokens)
   }
 
   /// `output += gain ⊙ B·h`
@@ -261,7 +273,7 @@ final class LinearTask: PoolTask {
     gain: UnsafeMutablePointer<Float>? = nil
   ) {
     let hidden = hidden.rows.dropping(tokens: delta.firstToken)
-    if let panels = part.panels, let factors {
+    if let panels = part.pair.panels, let factors {
       factors._withUnsafeGuaranteedRef {
         $0.add(
           panels, first, rows, hidden, part.column, delta.tokens, gain.map { UnsafePointer($0 + first) },
@@ -270,7 +282,7 @@ final class LinearTask: PoolTask {
       return
     }
     let h = hidden.floats + part.column
-    let tile = part.b.slice(first, rows)
+    let tile = part.pair.b.slice(first, rows)
     guard let gain else {
       return table.addMultiply(
         tile, h, hidden.columns, delta.tokens, output, stride, scratch.base(worker))

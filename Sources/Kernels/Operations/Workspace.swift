@@ -45,10 +45,12 @@ package final class Workspace {
     if tokens == 0 { return }
     beginLinear(input, tokens, runs, BatchWidth(tokens: tokens))
     let threads = compute.pool.threadCount
-    linear.add(first, firstOutput, threads: threads)
-    if let second, let secondOutput { linear.add(second, secondOutput, threads: threads) }
-    if let third, let thirdOutput { linear.add(third, thirdOutput, threads: threads) }
-    runLinear()
+    withExtendedLifetime((first, firstOutput, second, secondOutput, third, thirdOutput)) {
+      linear.add(first, firstOutput, threads: threads)
+      if let second, let secondOutput { linear.add(second, secondOutput, threads: threads) }
+      if let third, let thirdOutput { linear.add(third, thirdOutput, threads: threads) }
+      runLinear()
+    }
   }
 
   /// As above, for matrices that multiply different rows of one input, all in one parallel region. The rows are those of
@@ -58,8 +60,10 @@ package final class Workspace {
   ) {
     if tokens == 0 || parts.isEmpty { return }
     beginLinear(input, tokens, runs, width)
-    for part in parts { linear.add(part, threads: compute.pool.threadCount) }
-    runLinear()
+    withExtendedLifetime(parts) {
+      for part in parts { linear.add(part, threads: compute.pool.threadCount) }
+      runLinear()
+    }
   }
 
   private func beginLinear(
@@ -72,7 +76,8 @@ package final class Workspace {
 
   private func runLinear() {
     linear.prepare()
-    compute.pool.run(linear, items: linear.itemCount, leading: linear.leadingItemCount)
+    compute.pool.run(
+      linear, items: linear.itemCount, leading: linear.leadingItemCount, together: linear.itemsTogether)
     linear.end()
   }
 

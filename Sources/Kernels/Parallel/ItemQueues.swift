@@ -4,7 +4,8 @@ import Synchronization
 ///
 /// Shares are contiguous, and a worker claims its own from the front: items that lie behind each other in memory are
 /// read behind each other by one core, so what it fetched ahead is what it needs next. A worker with nothing left takes
-/// from the end of another's share, far from where that one reads.
+/// from the end of another's share, far from where that one reads. Several items may be claimed at a time, but never more
+/// than half of those left in the queue: so workers end together (guided self-scheduling, Polychronopoulos and Kuck 1987).
 ///
 /// Each queue is one 64-bit *ticket* (generation, next item, end), claimed with compare-and-swap: a worker that wakes
 /// late can never take an item of a region it has not seen.
@@ -12,6 +13,7 @@ package final class ItemQueues: @unchecked Sendable {
   // @unchecked: the addresses never change; what they point to is atomic.
   private let tickets: UnsafeMutablePointer<Atomic<UInt64>>
   private let workers: Int
+  private let together = Atomic<Int>(1)
 
   private static let indexBits: UInt64 = 20
   private static let indexMask: UInt64 = (1 << 20) - 1
@@ -30,8 +32,10 @@ package final class ItemQueues: @unchecked Sendable {
     tickets.deallocate()
   }
 
-  /// Hands out the items of a new region, the first `leading` to whoever comes.
-  package func fill(generation: UInt64, items: Int, leading: Int) {
+  /// Hands out the items of a new region, the first `leading` to whoever comes, of the others up to `together` at a time.
+  package func fill(generation: UInt64, items: Int, leading: Int, together: Int) {
+    // A worker that still looks for items of another region gets none, however many it asks for.
+    self.together.store(together, ordering: .relaxed)
     store(0, generation, 0..<leading)
     let rest = items - leading
     for worker in 0..<workers {
@@ -41,12 +45,14 @@ package final class ItemQueues: @unchecked Sendable {
     }
   }
 
-  /// An item of region `generation` that nobody else will get.
-  package func claim(generation: UInt64, worker: Int) -> Int? {
-    if let item = claim(0, generation, fromEnd: false) { return item }
-    if let item = claim(worker + 1, generation, fromEnd: false) { return item }
+  /// Items of region `generation` that nobody else will get; nil: there are none left.
+  package func claim(generation: UInt64, worker: Int) -> Range<Int>? {
+    if let item = claim(0, generation, atMost: 1, fromEnd: false) { return item }
+    let together = together.load(ordering: .relaxed)
+    if let items = claim(worker + 1, generation, atMost: together, fromEnd: false) { return items }
     for step in 1..<max(1, workers) {
-      if let item = claim((worker + step) % workers + 1, generation, fromEnd: true) { return item }
+      let other = (worker + step) % workers + 1
+      if let items = claim(other, generation, atMost: together, fromEnd: true) { return items }
     }
     return nil
   }
@@ -58,16 +64,17 @@ package final class ItemQueues: @unchecked Sendable {
       ordering: .releasing)
   }
 
-  private func claim(_ queue: Int, _ generation: UInt64, fromEnd: Bool) -> Int? {
+  private func claim(_ queue: Int, _ generation: UInt64, atMost limit: Int, fromEnd: Bool) -> Range<Int>? {
     let ticket = tickets + queue * Self.spacing
     var seen = ticket.pointee.load(ordering: .acquiring)
     while true {
-      let next = (seen >> Self.indexBits) & Self.indexMask, end = seen & Self.indexMask
+      let next = Int((seen >> Self.indexBits) & Self.indexMask), end = Int(seen & Self.indexMask)
       guard next < end, seen >> (2 * Self.indexBits) == generation & Self.generationMask else { return nil }
-      let claimed = fromEnd ? seen - 1 : seen + 1 << Self.indexBits
+      let count = max(1, min(limit, (end - next) / 2))
+      let desired = fromEnd ? seen - UInt64(count) : seen + UInt64(count) << Self.indexBits
       let result = ticket.pointee.compareExchange(
-        expected: seen, desired: claimed, ordering: .acquiringAndReleasing)
-      if result.exchanged { return Int(fromEnd ? end - 1 : next) }
+        expected: seen, desired: desired, ordering: .acquiringAndReleasing)
+      if result.exchanged { return fromEnd ? end - count..<end : next..<next + count }
       seen = result.original
     }
   }

@@ -51,11 +51,11 @@ final class PoolState: @unchecked Sendable {
   func unlockTurn() { pthread_mutex_unlock(turn) }
 
   /// Runs a region; the caller holds the turn.
-  func run(_ task: PoolTask, items: Int, leading: Int) {
+  func run(_ task: PoolTask, items: Int, leading: Int, together: Int) {
     completed.store(0, ordering: .relaxed)
     self.task.store(UInt(bitPattern: Unmanaged.passUnretained(task).toOpaque()), ordering: .relaxed)
     let region = generation.load(ordering: .relaxed) &+ 1
-    queues.fill(generation: region, items: items, leading: leading)
+    queues.fill(generation: region, items: items, leading: leading, together: together)
     generation.store(region, ordering: .sequentiallyConsistent)
     if sleepers.load(ordering: .sequentiallyConsistent) > 0 { wakeAll() }
     drain(region, worker: 0)
@@ -97,10 +97,10 @@ final class PoolState: @unchecked Sendable {
     // Another region's task only if this one's is done; then there is nothing to claim.
     let address = task.load(ordering: .relaxed)
     guard let pointer = UnsafeRawPointer(bitPattern: address) else { return }
-    while let item = queues.claim(generation: region, worker: worker) {
-      // The caller keeps the task alive until `completed` has counted this item.
-      Unmanaged<PoolTask>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.run(item: item, worker: worker) }
-      completed.wrappingAdd(1, ordering: .releasing)
+    while let items = queues.claim(generation: region, worker: worker) {
+      // The caller keeps the task alive until `completed` has counted these items.
+      Unmanaged<PoolTask>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.run(items: items, worker: worker) }
+      completed.wrappingAdd(items.count, ordering: .releasing)
     }
   }
 

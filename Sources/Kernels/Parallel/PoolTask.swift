@@ -8,4 +8,9 @@ package class PoolTask {
   func run(item: Int, worker: Int) {
     preconditionFailure("a PoolTask must override run(item:worker:)")
   }
+
+  /// Does items that were claimed together.
+  func run(items: Range<Int>, worker: Int) {
+    for item in items { run(item: item, worker: worker) }
+  }
 }

@@ -42,16 +42,20 @@ package final class WorkerPool: Sendable {
   /// Runs every item of `task` and returns when all are done.
   ///
   /// The first `leading` items are claimed in rising order before any other; the rest lie in one contiguous share for
-  /// each thread, which goes through its own in rising order, then takes what others have not begun.
-  package func run(_ task: PoolTask, items: Int, leading: Int = 0) {
+  /// each thread, which goes through its own in rising order, then takes what others have not begun. Of these up to
+  /// `together` are claimed at a time, fewer towards the end.
+  package func run(_ task: PoolTask, items: Int, leading: Int = 0, together: Int = 1) {
     precondition(items <= Self.maximumItems, "too many items in one parallel region")
     if items <= 0 { return }
     state.lockTurn()
     defer { state.unlockTurn() }
     if threadCount == 1 || items == 1 {
-      for item in 0..<items { task.run(item: item, worker: 0) }
+      for item in 0..<leading { task.run(item: item, worker: 0) }
+      for first in stride(from: leading, to: items, by: together) {
+        task.run(items: first..<min(first + together, items), worker: 0)
+      }
     } else {
-      state.run(task, items: items, leading: leading)
+      state.run(task, items: items, leading: leading, together: together)
     }
   }
 }

@@ -18,17 +18,17 @@
         return UnsafePointer(copy)
       }
       func term(_ part: LinearPlan.Part, gain: UnsafeMutablePointer<Float>?) -> FactorTerm {
-        guard let b = part.panels else { preconditionFailure("a fused tile's factors are packed") }
+        guard let b = part.pair.panels else { preconditionFailure("a fused tile's factors are packed") }
         return FactorTerm(b, row: firstRow + first, hidden, part.column, gain: vector(gain))
       }
       var count = 0
-      for index in range where parts[index].gain == gain {
+      for index in range where parts[index].pair.gain == gain {
         list.initializeElement(at: count, to: term(parts[index], gain: nil))
         count += 1
       }
       let inner = count
-      for index in range where parts[index].gain != gain {
-        list.initializeElement(at: count, to: term(parts[index], gain: parts[index].gain))
+      for index in range where parts[index].pair.gain != gain {
+        list.initializeElement(at: count, to: term(parts[index], gain: parts[index].pair.gain))
         count += 1
       }
       return TileEnding(
