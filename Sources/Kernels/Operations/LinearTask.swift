@@ -261,7 +261,8 @@ final class LinearTask: PoolTask {
       }
     }
     for index in delta.parts where plan.parts[index].pair.gain != delta.values.gain {
-      addPart(plan.parts[index], delta, first, rows, output, stride, worker, gain: plan.parts[index].pair.gain)
+      addPart(
+        plan.parts[index], delta, first, rows, output, stride, worker, gain: plan.parts[index].pair.gain)
     }
     addBias(delta.values.bias, first, rows, output, stride, delta.tokens)
   }

@@ -99,7 +99,9 @@ final class PoolState: @unchecked Sendable {
     guard let pointer = UnsafeRawPointer(bitPattern: address) else { return }
     while let items = queues.claim(generation: region, worker: worker) {
       // The caller keeps the task alive until `completed` has counted these items.
-      Unmanaged<PoolTask>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.run(items: items, worker: worker) }
+      Unmanaged<PoolTask>.fromOpaque(pointer)._withUnsafeGuaranteedRef {
+        $0.run(items: items, worker: worker)
+      }
       completed.wrappingAdd(items.count, ordering: .releasing)
     }
   }
