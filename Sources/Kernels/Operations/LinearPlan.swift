@@ -51,7 +51,7 @@ final class LinearPlan {
   private static let tileBytes = 64 << 10
   /// Tiles that a thread claims at a time, while there are enough: so many that it has a stream to read, and what a claim
   /// costs counts little.
-  private static let fewTokensTogether = 4
+  private static let fewTokensTogether = 16
 
   let slots = PlainList<Slot>(capacity: 3)
   let deltas = PlainList<Delta>(capacity: 64)
@@ -170,7 +170,7 @@ final class LinearPlan {
   private static func tileRows(_ weight: WeightTile, tokens: Int, threads: Int, _ table: KernelTable) -> Int {
     if tokens > BatchWidth.fewRows { return table.tileRows }
     let bytesLimit = tileBytes / max(1, weight.rowBytes)
-    let shareLimit = weight.rows / (threads * 4 * fewTokensTogether)
+    let shareLimit = weight.rows / (threads * fewTokensTogether)
     return max(16, min(bytesLimit, shareLimit) & ~15)
   }
 }
