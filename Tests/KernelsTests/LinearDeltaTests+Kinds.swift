@@ -68,6 +68,35 @@ extension LinearDeltaTests {
     }
   }
 
+  /// Tiles that one thread takes together fit its memory, however short a matrix's rows are.
+  @Test(arguments: TableName.available) func manyShortRows(_ name: TableName) {
+    let outputs = 300_000, columns = 2
+    let weight = WeightMatrix(
+      rows: outputs, columns: columns, (0..<outputs * columns).map { Float($0 % 7) - 3 })
+    let b = (0..<outputs).map { Float($0 % 5) - 2 }
+    let gain = Matrix(rows: 1, columns: outputs), x = Matrix(rows: 1, columns: columns)
+    for row in 0..<outputs { gain[0, row] = Float(row % 3) }
+    (x[0, 0], x[0, 1]) = (2, -1)
+    // A gain of the factors' own: they are added up beside the results first.
+    let delta = LowRankDelta(segments: [
+      .init(
+        a: WeightMatrix(rows: 1, columns: columns, [1, 3]), b: WeightMatrix(rows: outputs, columns: 1, b),
+        scale: 2,
+        gain: gain)
+    ])
+    let workspace = Workspace(
+      compute: Compute(table: name.table, threads: 1), tokens: 1, columns: columns, heads: 1, headSize: 8)
+    let y = Matrix(rows: 1, columns: outputs)
+    workspace.linear(
+      x, tokens: 1, runs: [DeltaRun(first: 0, count: 1, deltas: DeltaSet(sites: [delta]))],
+      LinearOperand(weight: weight, bias: nil, site: 0), into: y)
+    let wrong = (0..<outputs).count { row in
+      let product = 2 * (Float(2 * row % 7) - 3) - (Float((2 * row + 1) % 7) - 3)
+      return abs(y[0, row] - (product - 2 * b[row] * Float(row % 3))) > 1e-3
+    }
+    #expect(wrong == 0)
+  }
+
   /// A kernel that does the delta of a whole batch in one step computes what the steps one by one do. (BLAS, in the
   /// reference, sums in an order that depends on the number of rows.)
   @Test(arguments: TableName.available.filter { $0 != .reference }, Kind.allCases)

@@ -23,8 +23,8 @@ struct PlainPair {
 
   init(_ segment: LowRankDelta.Segment) {
     let packed = segment.packed, a = packed?.a ?? segment.a
-    self.a = WeightTile(a, first: 0, rows: a.rows)
-    b = WeightTile(segment.b, first: 0, rows: segment.b.rows)
+    self.a = WeightTile(a)
+    b = WeightTile(segment.b)
     panels = packed?.b
     scale = segment.scale * (packed?.aFactor ?? 1)
     gain = segment.gain?.pointer
@@ -49,7 +49,7 @@ final class PlainDeltas: Sendable {
     let first = pairs.count
     for segment in delta.segments { pairs.append(PlainPair(segment)) }
     return PlainDelta(
-      replacement: delta.replacement.map { WeightTile($0, first: 0, rows: $0.rows) },
+      replacement: delta.replacement.map(WeightTile.init),
       rows: delta.rows.map(Unmanaged.passUnretained), gain: delta.gain?.pointer, bias: delta.bias?.pointer,
       pairs: first..<pairs.count,
       canFuse: delta.replacement == nil && delta.rows == nil

@@ -164,6 +164,9 @@ struct WeightTile {
   let rows: Int
   let columns: Int
 
+  /// All of them.
+  init(_ matrix: WeightMatrix) { self.init(matrix, first: 0, rows: matrix.rows) }
+
   init(_ matrix: WeightMatrix, first: Int, rows: Int) {
     type = matrix.type
     base = matrix.base + first * matrix.rowBytes

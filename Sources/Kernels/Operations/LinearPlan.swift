@@ -99,7 +99,7 @@ final class LinearPlan {
     let tokens = tokenRange.count
     // Slots of other rows may use the same columns.
     if slots.count > 0, slots[slots.count - 1].firstToken != tokenRange.lowerBound { nextColumn = 0 }
-    let weight = WeightTile(operand.weight, first: 0, rows: operand.weight.rows)
+    let weight = WeightTile(operand.weight)
     let firstDelta = deltas.count
     var lastColumn = nextColumn
     var baseTokens = tokens
@@ -170,7 +170,10 @@ final class LinearPlan {
   private static func tileRows(_ weight: WeightTile, tokens: Int, threads: Int, _ table: KernelTable) -> Int {
     if tokens > BatchWidth.fewRows { return table.tileRows }
     let bytesLimit = tileBytes / max(1, weight.rowBytes)
+    // A thread's share is cut as finely as what it claims.
     let shareLimit = weight.rows / (threads * fewTokensTogether)
-    return max(16, min(bytesLimit, shareLimit) & ~15)
+    // Tiles that are claimed together become one, which fits a worker's memory.
+    let scratchLimit = WorkerScratch.tileFloats / fewTokensTogether
+    return max(16, min(bytesLimit, shareLimit, scratchLimit) & ~15)
   }
 }

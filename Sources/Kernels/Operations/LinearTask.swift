@@ -90,31 +90,26 @@ final class LinearTask: PoolTask {
     runs = []
   }
 
-  override func run(item: Int, worker: Int) {
-    guard let input else { return }
+  /// Integers of some tokens, or a projection.
+  private func runLeading(_ item: Int, _ input: ActivationView, _ worker: Int) {
     if item < quantizationCount {
       let size = tokensPerQuantization, first = item * size
       table.quantize(input.dropping(tokens: first), plan.forms, min(size, tokens - first))
       quantizationsDone.wrappingAdd(1, ordering: .releasing)
       return
     }
-    let projection = item - quantizationCount
-    if projection < plan.projections.count {
-      project(plan.projections[projection], input, worker)
-      projectionsDone.wrappingAdd(1, ordering: .releasing)
-      return
-    }
-    run(items: item..<item + 1, worker: worker)
+    project(plan.projections[item - quantizationCount], input, worker)
+    projectionsDone.wrappingAdd(1, ordering: .releasing)
   }
 
   /// Tiles of a matrix that were claimed together become one.
   override func run(items: Range<Int>, worker: Int) {
+    guard let input else { return }
     let leading = leadingItemCount
     if items.lowerBound < leading {
       assert(items.count == 1)
-      return run(item: items.lowerBound, worker: worker)
+      return runLeading(items.lowerBound, input, worker)
     }
-    guard let input else { return }
     var tile = items.lowerBound - leading
     let end = items.upperBound - leading
     while tile < end {

@@ -143,7 +143,7 @@ package final class Workspace {
       // A token that another adapter of the set has added.
       if token >= segment.a.rows { continue }
       let a = WeightTile(segment.a, first: token, rows: 1),
-        b = WeightTile(segment.b, first: 0, rows: segment.b.rows)
+        b = WeightTile(segment.b)
       for first in stride(from: 0, to: rank, by: WorkerScratch.tileFloats) {
         let count = min(WorkerScratch.tileFloats, rank - first)
         let some = a.dropping(columns: first, keeping: count)

@@ -9,7 +9,7 @@ package class PoolTask {
     preconditionFailure("a PoolTask must override run(item:worker:)")
   }
 
-  /// Does items that were claimed together.
+  /// Does items that were claimed together, of the leading ones just one: each by itself, unless a task overrides this.
   func run(items: Range<Int>, worker: Int) {
     for item in items { run(item: item, worker: worker) }
   }

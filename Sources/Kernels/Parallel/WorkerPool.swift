@@ -50,7 +50,7 @@ package final class WorkerPool: Sendable {
     state.lockTurn()
     defer { state.unlockTurn() }
     if threadCount == 1 || items == 1 {
-      for item in 0..<leading { task.run(item: item, worker: 0) }
+      for item in 0..<leading { task.run(items: item..<item + 1, worker: 0) }
       for first in stride(from: leading, to: items, by: together) {
         task.run(items: first..<min(first + together, items), worker: 0)
       }
