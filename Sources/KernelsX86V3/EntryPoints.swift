@@ -101,9 +101,16 @@ public func matMulPass(
   stride: Int, scratch: UnsafeMutableRawPointer
 ) {
   @inline(__always) func multiply<P: PanelProduct>(_ product: P.Type) {
-    matMulPass(
-      product, w, rowBytes: rowBytes, rows: rows, tokens: tokens, pass: pass, x, ending: ending, y,
-      stride: stride, scratch: scratch)
+    if let ending, pass + 1 == passes(columns: x.columns) {
+      let output = EndedOutput(
+        ending: ending, made: PanelView(scratch).made, y: y, stride: stride, rows: rows, adding: pass > 0)
+      matMulPass(
+        product, w, rowBytes: rowBytes, rows: rows, tokens: tokens, pass: pass, x, output, scratch: scratch)
+    } else {
+      let output = PlainOutput(y: y, stride: stride, rows: rows, adding: pass > 0)
+      matMulPass(
+        product, w, rowBytes: rowBytes, rows: rows, tokens: tokens, pass: pass, x, output, scratch: scratch)
+    }
   }
   @inline(__always) func scaled<F: CodeFormat>(_ format: F.Type) { multiply(FloatScaled<F>.self) }
   @inline(__always) func wide<F: CodeFormat>(_ format: F.Type) { multiply(WideCodes<F>.self) }

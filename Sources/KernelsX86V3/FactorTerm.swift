@@ -11,6 +11,8 @@ public struct FactorTerm {
   public let h: UnsafePointer<Int16>
   public let hScales: UnsafePointer<Float>
   public let hStride: Int
+  /// Between the scales of two tokens.
+  public let scaleStride: Int
   /// A factor for each of the 16 rows; nil: all 1.
   public let gain: UnsafePointer<Float>?
 
@@ -24,51 +26,75 @@ public struct FactorTerm {
     self.h = h
     self.hScales = hScales
     self.hStride = hStride
+    scaleStride = hStride / 32
     self.gain = gain
+  }
+
+  /// Begins to fetch the panel.
+  @inlinable @inline(__always) public func prefetch() {
+    var code = UnsafeRawPointer(codes)
+    let end = code + FactorPanel.codeBytes(rank: rank)
+    while code < end {
+      mullama_prefetch(code)
+      code += 64
+    }
+    mullama_prefetch(scales)
   }
 
   /// Begins to fetch what `count` tokens from `token` on read.
   @inlinable @inline(__always) public func prefetch(token: Int, count: Int) {
     let values = UnsafeRawPointer(h + token * hStride)
     for t in 0..<count { mullama_prefetch(values + 2 * t * hStride) }
-    mullama_prefetch(hScales + token * (hStride / 32))
-    for offset in stride(from: 0, to: FactorPanel.codeBytes(rank: rank), by: 64) {
-      mullama_prefetch(codes + offset)
-    }
-    mullama_prefetch(scales)
+    mullama_prefetch(hScales + token * scaleStride)
   }
 
-  /// The term of some tokens: integer products over 32 columns, then one float step for both scales. Bound: 32 × 127 × 2¹⁵ < 2³¹.
-  @inline(__always) func sums<let Tokens: Int>(token: Int) -> TileSums<Tokens> {
-    var sums = TileSums<Tokens>()
-    let pairs = (rank + 1) / 2
-    let values = UnsafeRawPointer(h + token * hStride)
+  /// Adds the term of `count` tokens from `token` on to 16 sums of each at `sums[i × stride]`: for each 32 columns integer products,
+  /// then one float step with both scales. Bound: 32 × 127 × 2¹⁵ < 2³¹.
+  @inline(__always)
+  func add(to sums: UnsafeMutablePointer<Float>, stride: Int, token: Int, count: Int) {
     for block in 0..<(rank + 31) / 32 {
-      var lanes = TileLanes<Tokens>()
-      @inline(__always) func step(_ pair: Int) {
-        let w0 = _mm256_cvtepi8_epi16(load128(codes, 32 * pair))
-        let w1 = _mm256_cvtepi8_epi16(load128(codes, 32 * pair + 16))
+      var scale0 = loadFloats(scales, 16 * block), scale1 = loadFloats(scales, 16 * block + 8)
+      if let gain {
+        scale0 = scale0 * loadFloats(gain)
+        scale1 = scale1 * loadFloats(gain, 8)
+      }
+      @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ i: Int) {
+        let lanes: TileLanes<Tokens> = dot(block, token: token + i)
         for t in 0..<Tokens {
-          let x = broadcast32(values + 2 * t * hStride + 4 * pair)
-          lanes.low[t] = _mm256_add_epi32(lanes.low[t], _mm256_madd_epi16(w0, x))
-          lanes.high[t] = _mm256_add_epi32(lanes.high[t], _mm256_madd_epi16(w1, x))
+          let scale = splat(hScales[(token + i + t) * scaleStride + block])
+          let sum = sums + (i + t) * stride
+          store(fma(toFloat(lanes.low[t]), scale0 * scale, loadFloats(sum)), sum)
+          store(fma(toFloat(lanes.high[t]), scale1 * scale, loadFloats(sum, 8)), sum, 8)
         }
       }
-      if pairs == 8 {
-        // The rank that most adapters have, unrolled.
-        for pair in 0..<8 { step(pair) }
-      } else {
-        for pair in 16 * block..<min(pairs, 16 * block + 16) { step(pair) }
+      var i = 0
+      while i + 4 <= count {
+        tile(InlineArray<4, Bool>.self, i)
+        i += 4
       }
-      let scale0 = loadFloats(scales, 16 * block), scale1 = loadFloats(scales, 16 * block + 8)
-      for t in 0..<Tokens {
-        let scale = splat(hScales[(token + t) * (hStride / 32) + block])
-        sums.low[t] = fma(toFloat(lanes.low[t]), scale0 * scale, sums.low[t])
-        sums.high[t] = fma(toFloat(lanes.high[t]), scale1 * scale, sums.high[t])
+      while i < count {
+        tile(InlineArray<1, Bool>.self, i)
+        i += 1
       }
     }
-    if let gain { sums.multiply(gain) }
-    return sums
+  }
+
+  /// The integer products of up to 32 columns. Its loop is none of known length: written out, the compiler adds in an order that
+  /// needs more registers than there are.
+  @inline(__always) private func dot<let Tokens: Int>(_ block: Int, token: Int) -> TileLanes<Tokens> {
+    var lanes = TileLanes<Tokens>()
+    let values = UnsafeRawPointer(h + token * hStride + 32 * block)
+    let codes = UnsafeRawPointer(codes + 512 * block)
+    for pair in 0..<min(16, (rank - 32 * block + 1) / 2) {
+      let w0 = _mm256_cvtepi8_epi16(load128(codes, 32 * pair))
+      let w1 = _mm256_cvtepi8_epi16(load128(codes, 32 * pair + 16))
+      for t in 0..<Tokens {
+        let x = broadcast32(values + 2 * t * hStride + 4 * pair)
+        lanes.low[t] = _mm256_add_epi32(lanes.low[t], _mm256_madd_epi16(w0, x))
+        lanes.high[t] = _mm256_add_epi32(lanes.high[t], _mm256_madd_epi16(w1, x))
+      }
+    }
+    return lanes
   }
 }
 
@@ -82,18 +108,30 @@ public func addFactor(
     row = rows & ~15
     addSixteen(term, panels: rows / 16, to: y)
   }
-  withUnsafeTemporaryAllocation(of: Float.self, capacity: 16) { memory in
-    while row < rows {
-      let count = min(16, rows - row)
-      var gain = term.gain.map { $0 + row }
-      if let some = gain, count < 16, let last = memory.baseAddress {
-        last.initialize(repeating: 0, count: 16)
-        last.update(from: some, count: count)
-        gain = UnsafePointer(last)
-      }
-      addTerm(
-        term.panel(row / 16, gain: gain), rows: count, tokens: tokens, to: y + row, stride: stride)
-      row += 16
+  while row + 16 <= rows {
+    term.panel(row / 16, gain: term.gain.map { $0 + row })
+      .add(to: y + row, stride: stride, token: 0, count: tokens)
+    row += 16
+  }
+  if row < rows { addLast(term, row, rows, tokens: tokens, to: y + row, stride: stride) }
+}
+
+/// Fewer than 16 rows.
+private func addLast(
+  _ term: FactorTerm, _ first: Int, _ end: Int, tokens: Int, to y: UnsafeMutablePointer<Float>, stride: Int
+) {
+  let count = end - first
+  withUnsafeTemporaryAllocation(of: Float.self, capacity: 32) { memory in
+    memory.initialize(repeating: 0)
+    guard let sums = memory.baseAddress else { return }
+    let gain = sums + 16
+    if let values = term.gain { gain.update(from: values + first, count: count) }
+    let panel = term.panel(first / 16, gain: term.gain.map { _ in UnsafePointer(gain) })
+    for token in 0..<tokens {
+      let line = y + token * stride
+      sums.update(from: line, count: count)
+      panel.add(to: sums, stride: 16, token: token, count: 1)
+      line.update(from: sums, count: count)
     }
   }
 }
@@ -122,32 +160,12 @@ private func addSixteen(_ term: FactorTerm, panels: Int, to y: UnsafeMutablePoin
         _mm256_add_epi32(product(0), product(1)), _mm256_add_epi32(product(2), product(3)))
       let high = _mm256_add_epi32(
         _mm256_add_epi32(product(4), product(5)), _mm256_add_epi32(product(6), product(7)))
-      var sum = fma(
-        toFloat(_mm256_add_epi32(low, high)), loadFloats(term.scales, row + offset) * hScale, splat(0))
-      if let gain = term.gain { sum = sum * loadFloats(gain, row + offset) }
-      store(loadFloats(y, row + offset) + sum, y, row + offset)
+      var scale = loadFloats(term.scales, row + offset)
+      if let gain = term.gain { scale = scale * loadFloats(gain, row + offset) }
+      let sum = fma(toFloat(_mm256_add_epi32(low, high)), scale * hScale, loadFloats(y, row + offset))
+      store(sum, y, row + offset)
     }
     half(0)
     half(8)
-  }
-}
-
-/// For up to 16 rows.
-@inline(__always)
-private func addTerm(
-  _ term: FactorTerm, rows: Int, tokens: Int, to y: UnsafeMutablePointer<Float>, stride: Int
-) {
-  @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ t: Int) {
-    let sums: TileSums<Tokens> = term.sums(token: t)
-    sums.write(y + t * stride, stride: stride, rows: rows, adding: true)
-  }
-  var t = 0
-  while t + 4 <= tokens {
-    tile(InlineArray<4, Bool>.self, t)
-    t += 4
-  }
-  while t < tokens {
-    tile(InlineArray<1, Bool>.self, t)
-    t += 1
   }
 }

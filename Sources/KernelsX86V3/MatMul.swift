@@ -89,44 +89,68 @@ extension PanelProduct {
   ) {}
 }
 
-/// One pass of `y[token × stride + row] = w[row] · x[token]` for up to 16 rows of packed weights: the columns of one panel.
-/// The first pass sets `y`, the others add to it, the last one does what `ending` says.
+/// Where the sums of 16 rows go.
+protocol TileOutput {
+  /// Tokens after whose sums `end` is called, whole tiles.
+  static var tokensTogether: Int { get }
+  /// Called before the panel is packed.
+  func begin()
+  /// Called before the sums of `count` tokens are made.
+  func begin(token: Int, count: Int)
+  func write<let Tokens: Int>(_ sums: TileSums<Tokens>, token: Int)
+  func end(token: Int, count: Int)
+}
+
+/// Sums as they are, set or added.
+struct PlainOutput: TileOutput {
+  let y: UnsafeMutablePointer<Float>
+  let stride: Int
+  let rows: Int
+  let adding: Bool
+
+  static var tokensTogether: Int { .max }
+  @inline(__always) func begin() {}
+  @inline(__always) func begin(token: Int, count: Int) {}
+
+  @inline(__always) func write<let Tokens: Int>(_ sums: TileSums<Tokens>, token: Int) {
+    sums.write(y + token * stride, stride: stride, rows: rows, adding: adding)
+  }
+
+  @inline(__always) func end(token: Int, count: Int) {}
+}
+
+/// One pass of `w[row] · x[token]` for up to 16 rows of packed weights: the columns of one panel.
 @inline(__always)
-func matMulPass<P: PanelProduct>(
+func matMulPass<P: PanelProduct, O: TileOutput>(
   _ product: P.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, pass: Int,
-  _ x: BatchActivations, ending: TileEnding?, _ y: UnsafeMutablePointer<Float>,
-  stride: Int, scratch: UnsafeMutableRawPointer
+  _ x: BatchActivations, _ output: O, scratch: UnsafeMutableRawPointer
 ) {
   let panel = PanelView(scratch)
   let subBlocks = x.columns / 32, perBlock = P.Format.subBlocksPerBlock
   let first = pass * Panel.subBlocks
   let count = min(Panel.subBlocks, subBlocks - first)
-  let isLast = first + count == subBlocks
   let offset = first / perBlock * P.Format.bytesPerBlock
   // The next panel is the columns behind these, or else the next rows.
-  let ahead = isLast ? 16 * rowBytes - offset : count / perBlock * P.Format.bytesPerBlock
+  let ahead =
+    first + count == subBlocks ? 16 * rowBytes - offset : count / perBlock * P.Format.bytesPerBlock
+  output.begin()
   packPanel(
     P.Format.self, w, rowBytes: rowBytes, rows: rows, first: first, count: count,
     as: P.panelCodes, ahead: ahead, into: panel)
   P.prepare(panel, w, rowBytes: rowBytes, rows: rows, first: first, count: count)
-  // Sums that something is still done to are written where they stay in cache until then.
-  let ending = isLast ? ending : nil
-  let together = ending == nil ? tokens : Panel.endedTokens
-  let (outStride, outRows, adding) = ending == nil ? (stride, rows, first > 0) : (16, 16, false)
+  @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
+    output.begin(token: token, count: Tokens)
+    var sums = TileSums<Tokens>()
+    P.multiply(
+      panel, count,
+      ActivationRows(
+        x, token: token, sub: first, groups: P.groups, scaled: P.scaledSubBlocks, codeBytes: P.codeBytes),
+      &sums)
+    output.write(sums, token: token)
+  }
   var begin = 0
   while begin < tokens {
-    let end = min(tokens, begin + together)
-    let target = y + begin * stride
-    let out = ending == nil ? target : panel.made
-    @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
-      var tile = TileSums<Tokens>()
-      P.multiply(
-        panel, count,
-        ActivationRows(
-          x, token: token, sub: first, groups: P.groups, scaled: P.scaledSubBlocks, codeBytes: P.codeBytes),
-        &tile)
-      tile.write(out + (token - begin) * outStride, stride: outStride, rows: outRows, adding: adding)
-    }
+    let end = begin + min(tokens - begin, O.tokensTogether)
     var token = begin
     while token + 3 <= end {
       tile(InlineArray<3, Bool>.self, token)
@@ -137,8 +161,7 @@ func matMulPass<P: PanelProduct>(
     } else if token + 1 == end {
       tile(InlineArray<1, Bool>.self, token)
     }
-    ending?.end(
-      panel.made, token: begin, count: end - begin, adding: first > 0, target, stride: stride, rows: rows)
+    output.end(token: begin, count: end - begin)
     begin = end
   }
 }

@@ -12,7 +12,7 @@ enum Panel {
   /// Columns of a float panel: 16 KiB.
   static var floatColumns: Int { 256 }
   /// Tokens whose sums are ended together, so that what is done once for all of them costs little: whole tiles.
-  static var endedTokens: Int { 24 }
+  static var endedTokens: Int { 48 }
   /// Bytes of scratch a worker needs: codes; scales, offsets and totals of 16 rows × two groups a sub-block; sums of 16 rows.
   static var scratchBytes: Int { subBlocks * (1024 + 6 * 64) + endedTokens * 64 }
 }

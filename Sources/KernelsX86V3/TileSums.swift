@@ -23,29 +23,20 @@ struct TileSums<let Tokens: Int> {
     }
   }
 
-  /// Adds to each row its value of 16.
-  @inline(__always) mutating func add(vector: UnsafePointer<Float>) {
-    let first = loadFloats(vector), second = loadFloats(vector, 8)
-    for t in 0..<Tokens {
-      low[t] = low[t] + first
-      high[t] = high[t] + second
-    }
-  }
-
-  /// Adds 16 rows at `y[token × stride + row]`.
-  @inline(__always) mutating func add(_ y: UnsafePointer<Float>, stride: Int) {
-    for t in 0..<Tokens {
-      low[t] = low[t] + loadFloats(y, t * stride)
-      high[t] = high[t] + loadFloats(y, t * stride + 8)
-    }
-  }
-
-  /// Adds the sums of 16 rows of `made`, one token after the other, and of `y[token × stride + row]`.
-  @inline(__always)
-  mutating func add(_ made: UnsafePointer<Float>, _ y: UnsafePointer<Float>, stride: Int) {
-    for t in 0..<Tokens {
-      low[t] = low[t] + (loadFloats(made, 16 * t) + loadFloats(y, t * stride))
-      high[t] = high[t] + (loadFloats(made, 16 * t + 8) + loadFloats(y, t * stride + 8))
+  /// Adds to each token's first `rows` rows their values.
+  @inline(__always) mutating func add(_ values: UnsafePointer<Float>, rows: Int) {
+    if rows == 16 {
+      let first = loadFloats(values), second = loadFloats(values, 8)
+      for t in 0..<Tokens {
+        low[t] = low[t] + first
+        high[t] = high[t] + second
+      }
+    } else {
+      for row in 0..<rows {
+        for t in 0..<Tokens {
+          if row < 8 { low[t][row] += values[row] } else { high[t][row - 8] += values[row] }
+        }
+      }
     }
   }
 

@@ -143,62 +143,72 @@ enum PairScaled<Format: CodeFormat>: PanelProduct {
   }
 }
 
-/// One pass of `y[token × stride + row] = w[row] · x[token]` for up to 16 rows of packed weights: the columns of one panel.
-/// The first pass sets `y`, the others add to it, the last one does what `ending` says.
+/// Where the sums of 16 rows go.
+protocol TileOutput {
+  /// Called before the panel is packed.
+  func begin()
+  /// Called before the sums of `count` tokens are made.
+  func begin(token: Int, count: Int)
+  func write<let Tokens: Int>(_ sums: InlineArray<Tokens, F512>, token: Int)
+}
+
+/// Sums as they are, set or added.
+struct PlainOutput: TileOutput {
+  let y: UnsafeMutablePointer<Float>
+  let stride: Int
+  let mask: UInt16
+  let adding: Bool
+
+  @inline(__always) func begin() {}
+  @inline(__always) func begin(token: Int, count: Int) {}
+
+  @inline(__always) func write<let Tokens: Int>(_ sums: InlineArray<Tokens, F512>, token: Int) {
+    for t in 0..<Tokens {
+      let line = y + (token + t) * stride
+      let sum = adding ? sums[t] + _mm512_maskz_loadu_ps(mask, line) : sums[t]
+      _mm512_mask_storeu_ps(line, mask, sum)
+    }
+  }
+}
+
+/// One pass of `w[row] · x[token]` for up to 16 rows of packed weights: the columns of one panel.
 @inline(__always)
-func matMulPass<P: PanelProduct>(
+func matMulPass<P: PanelProduct, O: TileOutput>(
   _ product: P.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, pass: Int,
-  _ x: BatchActivations, ending: TileEnding?, _ y: UnsafeMutablePointer<Float>,
-  stride: Int, scratch: UnsafeMutableRawPointer
+  _ x: BatchActivations, _ output: O, scratch: UnsafeMutableRawPointer
 ) {
   let panel = PanelView(scratch)
   let subBlocks = x.columns / 32, perBlock = P.Format.subBlocksPerBlock
   let first = pass * Panel.subBlocks
   let count = min(Panel.subBlocks, subBlocks - first)
-  let mask = UInt16(truncatingIfNeeded: (1 << rows) - 1)
-  let isLast = first + count == subBlocks
   let offset = first / perBlock * P.Format.bytesPerBlock
   // The next panel is the columns behind these, or else the next rows.
-  let ahead = isLast ? 16 * rowBytes - offset : count / perBlock * P.Format.bytesPerBlock
+  let ahead =
+    first + count == subBlocks ? 16 * rowBytes - offset : count / perBlock * P.Format.bytesPerBlock
+  output.begin()
   packPanel(
     P.Format.self, w, rowBytes: rowBytes, rows: rows, first: first, count: count,
     as: .signed8, ahead: ahead, into: panel)
   P.prepare(panel, w, rowBytes: rowBytes, rows: rows, first: first, count: count)
-  // Sums that something is still done to are written where they stay in cache until then.
-  let ending = isLast ? ending : nil
-  let together = ending == nil ? tokens : Panel.endedTokens
-  let outStride = ending == nil ? stride : 16
-  let adding = ending == nil && first > 0
-  var begin = 0
-  while begin < tokens {
-    let end = min(tokens, begin + together)
-    let target = y + begin * stride
-    let out = ending == nil ? target : panel.made
-    @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
-      var result = InlineArray<Tokens, F512>(repeating: splat512(0))
-      P.multiply(
-        panel, count,
-        ActivationRows(x, token: token, sub: first, groups: P.groups, scaled: P.scaledSubBlocks), &result)
-      for t in 0..<Tokens {
-        let line = out + (token - begin + t) * outStride
-        let sum = adding ? result[t] + _mm512_maskz_loadu_ps(mask, line) : result[t]
-        _mm512_mask_storeu_ps(line, mask, sum)
-      }
-    }
-    var token = begin
-    while token + 8 <= end {
-      tile(InlineArray<8, Bool>.self, token)
-      token += 8
-    }
-    if token + 4 <= end {
-      tile(InlineArray<4, Bool>.self, token)
-      token += 4
-    }
-    while token < end {
-      tile(InlineArray<1, Bool>.self, token)
-      token += 1
-    }
-    ending?.end(panel.made, token: begin, count: end - begin, adding: first > 0, target, stride: stride, mask)
-    begin = end
+  @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ token: Int) {
+    output.begin(token: token, count: Tokens)
+    var sums = InlineArray<Tokens, F512>(repeating: splat512(0))
+    P.multiply(
+      panel, count,
+      ActivationRows(x, token: token, sub: first, groups: P.groups, scaled: P.scaledSubBlocks), &sums)
+    output.write(sums, token: token)
+  }
+  var token = 0
+  while token + 8 <= tokens {
+    tile(InlineArray<8, Bool>.self, token)
+    token += 8
+  }
+  if token + 4 <= tokens {
+    tile(InlineArray<4, Bool>.self, token)
+    token += 4
+  }
+  while token < tokens {
+    tile(InlineArray<1, Bool>.self, token)
+    token += 1
   }
 }

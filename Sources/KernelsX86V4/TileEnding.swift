@@ -5,74 +5,83 @@ import _Builtin_intrinsics.intel
 // What KernelsX86V3 does at the end of a tile, sixteen rows a register and with the same bits.
 
 extension FactorTerm {
-  @inline(__always) func sums<let Tokens: Int>(token: Int) -> InlineArray<Tokens, F512> {
-    var sums = InlineArray<Tokens, F512>(repeating: splat512(0))
-    let pairs = (rank + 1) / 2
-    let values = UnsafeRawPointer(h + token * hStride)
+  @inline(__always) func add<let Tokens: Int>(to sums: inout InlineArray<Tokens, F512>, token: Int) {
+    let hScale = hScales + token * scaleStride
     for block in 0..<(rank + 31) / 32 {
-      var lanes = InlineArray<Tokens, I512>(repeating: _mm512_setzero_si512())
-      for pair in 16 * block..<min(pairs, 16 * block + 16) {
-        let w = _mm512_cvtepi8_epi16(load256(codes, 32 * pair))
-        for t in 0..<Tokens {
-          lanes[t] = _mm512_dpwssd_epi32(lanes[t], w, broadcast32(values + 2 * t * hStride + 4 * pair))
-        }
-      }
-      let scale = loadFloats16(scales, 16 * block)
+      let lanes: InlineArray<Tokens, I512> = dot(block, token: token)
+      var scale = loadFloats16(scales, 16 * block)
+      if let gain { scale = scale * loadFloats16(gain) }
       for t in 0..<Tokens {
-        let both = scale * splat512(hScales[(token + t) * (hStride / 32) + block])
-        sums[t] = fma(toFloat(lanes[t]), both, sums[t])
+        sums[t] = fma(toFloat(lanes[t]), scale * splat512(hScale[t * scaleStride + block]), sums[t])
       }
     }
-    if let gain {
-      let factor = loadFloats16(gain, 0)
-      for t in 0..<Tokens { sums[t] = sums[t] * factor }
+  }
+
+  /// The integer products of up to 32 columns.
+  @inline(__always)
+  private func dot<let Tokens: Int>(_ block: Int, token: Int) -> InlineArray<Tokens, I512> {
+    var lanes = InlineArray<Tokens, I512>(repeating: _mm512_setzero_si512())
+    let values = UnsafeRawPointer(h + token * hStride + 32 * block)
+    let codes = UnsafeRawPointer(codes + 512 * block)
+    @inline(__always) func step(_ pair: Int) {
+      let w = _mm512_cvtepi8_epi16(load256(codes, 32 * pair))
+      for t in 0..<Tokens {
+        lanes[t] = _mm512_dpwssd_epi32(lanes[t], w, broadcast32(values + 2 * t * hStride + 4 * pair))
+      }
     }
-    return sums
+    let pairs = (rank - 32 * block + 1) / 2
+    if pairs == 8 {
+      // The rank that most adapters have, written out.
+      step(0)
+      step(1)
+      step(2)
+      step(3)
+      step(4)
+      step(5)
+      step(6)
+      step(7)
+    } else {
+      for pair in 0..<min(16, pairs) { step(pair) }
+    }
+    return lanes
   }
 }
 
-extension TileEnding {
-  /// As in KernelsX86V3.
-  @inline(never)
-  func end(
-    _ made: UnsafeMutablePointer<Float>, token: Int, count: Int, adding: Bool,
-    _ y: UnsafeMutablePointer<Float>, stride: Int, _ mask: UInt16
-  ) {
-    prefetch(token: token, count: count, y, stride: stride)
-    @inline(__always) func forEachToken(_ body: (_ sum: F512, _ t: Int) -> F512) {
-      for t in 0..<count { storeFloats16(body(loadFloats16(made, 16 * t), t), made, 16 * t) }
-    }
-    if adding { forEachToken { sum, t in sum + _mm512_maskz_loadu_ps(mask, y + t * stride) } }
-    for term in terms[..<innerCount] { term.add(to: made, token: token, count: count) }
-    if let gain { forEachToken { sum, _ in sum * loadFloats16(gain) } }
-    for term in terms[innerCount...] { term.add(to: made, token: token, count: count) }
-    for t in 0..<count {
-      var sum = loadFloats16(made, 16 * t)
-      if let bias { sum = sum + loadFloats16(bias) }
-      if let baseBias { sum = sum + loadFloats16(baseBias) }
-      _mm512_mask_storeu_ps(y + t * stride, mask, sum)
-    }
-  }
-}
+/// Sums to which an ending is done while they are in registers, of which there are enough here; with `adding`, what `y` has
+/// belongs to `W·x`. What the ending reads and writes is fetched as each tile begins.
+struct EndedOutput: TileOutput {
+  let ending: TileEnding
+  let y: UnsafeMutablePointer<Float>
+  let stride: Int
+  let mask: UInt16
+  let adding: Bool
 
-extension FactorTerm {
-  /// Adds the terms of `count` tokens to 16 sums of each.
-  @inline(__always) func add(to made: UnsafeMutablePointer<Float>, token: Int, count: Int) {
-    @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ t: Int) {
-      let sums: InlineArray<Tokens, F512> = self.sums(token: token + t)
-      for i in 0..<Tokens {
-        let at = 16 * (t + i)
-        storeFloats16(loadFloats16(made, at) + sums[i], made, at)
+  @inline(__always) func begin() { ending.prefetch() }
+
+  @inline(__always) func begin(token: Int, count: Int) {
+    ending.prefetch(token: token, count: count, y + token * stride, stride: stride)
+  }
+
+  @inline(__always) func write<let Tokens: Int>(_ made: InlineArray<Tokens, F512>, token: Int) {
+    var sums = made
+    let target = y + token * stride
+    if adding { for t in 0..<Tokens { sums[t] = sums[t] + _mm512_maskz_loadu_ps(mask, target + t * stride) } }
+    let terms = ending.terms
+    for index in 0...terms.count {
+      if index == ending.innerCount, let gain = ending.gain {
+        let gain = loadFloats16(gain)
+        for t in 0..<Tokens { sums[t] = sums[t] * gain }
       }
+      if index < terms.count { terms[index].add(to: &sums, token: token) }
     }
-    var t = 0
-    while t + 8 <= count {
-      tile(InlineArray<8, Bool>.self, t)
-      t += 8
+    if let bias = ending.bias {
+      let bias = loadFloats16(bias)
+      for t in 0..<Tokens { sums[t] = sums[t] + bias }
     }
-    while t < count {
-      tile(InlineArray<1, Bool>.self, t)
-      t += 1
+    if let bias = ending.baseBias {
+      let bias = loadFloats16(bias)
+      for t in 0..<Tokens { sums[t] = sums[t] + bias }
     }
+    for t in 0..<Tokens { _mm512_mask_storeu_ps(target + t * stride, mask, sums[t]) }
   }
 }
