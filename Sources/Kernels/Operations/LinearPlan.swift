@@ -45,8 +45,8 @@ final class LinearPlan {
     let tokens: Int
   }
 
-  /// Tokens of one projection: enough that unpacking its rows counts little, and a whole number of the kernels' tiles of six.
-  private static let projectionTokens = 96
+  /// Tokens of one projection: enough that unpacking its rows counts little, so few that what it reads is in cache.
+  private static let projectionTokens = 32...96
   /// Weight bytes of a tile when few tokens read it: small enough that threads end together.
   private static let tileBytes = 64 << 10
   /// Tiles that a thread claims at a time, while there are enough: so many that it has a stream to read, and what a claim
@@ -110,7 +110,7 @@ final class LinearPlan {
         baseTokens -= run.count
         firstBaseRow = min(firstBaseRow, replacement.rows)
       }
-      lastColumn = max(lastColumn, add(delta, plain.pairs, run, weight.type, width, table))
+      lastColumn = max(lastColumn, add(delta, plain.pairs, run, weight.type, threads: threads, width, table))
     }
     nextColumn = lastColumn
     hiddenColumns = max(hiddenColumns, nextColumn)
@@ -130,16 +130,17 @@ final class LinearPlan {
   /// Returns the column behind those of its parts.
   private func add(
     _ delta: PlainDelta, _ pairs: PlainList<PlainPair>, _ run: DeltaRun, _ weightType: TensorType,
-    _ width: BatchWidth, _ table: KernelTable
+    threads: Int, _ width: BatchWidth, _ table: KernelTable
   ) -> Int {
     if let replacement = delta.replacement { forms.formUnion(table.forms(replacement.type, width)) }
-    if run.count > Self.projectionTokens { isCut = true }
+    let tokens = Self.projectionTokens(of: run.count, threads: threads)
+    if run.count > tokens { isCut = true }
     let firstPart = parts.count
     var column = nextColumn
     for index in delta.pairs {
       let pair = pairs[index]
-      for first in stride(from: run.first, to: run.first + run.count, by: Self.projectionTokens) {
-        let count = min(Self.projectionTokens, run.first + run.count - first)
+      for first in stride(from: run.first, to: run.first + run.count, by: tokens) {
+        let count = min(tokens, run.first + run.count - first)
         projections.append(Projection(part: parts.count, firstToken: first, tokens: count))
       }
       if pair.panels != nil { column = Self.roundedUp(column) }
@@ -152,6 +153,13 @@ final class LinearPlan {
     deltas.append(
       Delta(firstToken: run.first, tokens: run.count, values: delta, parts: firstPart..<parts.count))
     return column
+  }
+
+  /// Threads get equally many, in whole tiles of the kernels.
+  private static func projectionTokens(of count: Int, threads: Int) -> Int {
+    let rounds = (count + projectionTokens.upperBound * threads - 1) / (projectionTokens.upperBound * threads)
+    let share = (count + rounds * threads - 1) / max(1, rounds * threads)
+    return max(projectionTokens.lowerBound, (share + 7) & ~7)
   }
 
   /// To whole blocks of what is quantized together.

@@ -230,7 +230,8 @@ final class LinearTask: PoolTask {
       slot.weight.slice(first, rows), input.dropping(tokens: slot.firstToken), slot.tokens,
       output + slot.firstToken * slot.stride, slot.stride,
       TileDelta(
-        parts: plan.parts, range: delta?.parts ?? 0..<0, gain: delta?.values.gain, bias: delta?.values.bias,
+        parts: plan.parts.view, range: delta?.parts ?? 0..<0, gain: delta?.values.gain,
+        bias: delta?.values.bias,
         baseBias: slot.bias, firstRow: first, hidden: hidden.rows.dropping(tokens: slot.firstToken),
         vectors: scratch.tile(worker)),
       scratch.base(worker))

@@ -1,7 +1,7 @@
 /// What is done to a tile of `W·x` before it is written: `gain ⊙ (W·x + Σ inner) + Σ outer + bias + baseBias`, where the terms
 /// `gainᵢ ⊙ Bᵢ·hᵢ` that share the tile's gain are the inner ones.
 struct TileDelta {
-  let parts: PlainList<LinearPlan.Part>
+  let parts: PlainList<LinearPlan.Part>.View
   let range: Range<Int>
   /// One value for each row of the matrix, as the biases.
   let gain: UnsafeMutablePointer<Float>?
