@@ -32,15 +32,31 @@ extension WeightMatrix {
     precondition(type.block.weights == 1)
     let size = type.block.bytes
     let memory = AlignedMemory(byteCount: rows * columns * size)
-    for row in 0..<rows {
-      for column in 0..<columns {
-        (memory.base + (column * rows + row) * size).copyMemory(
-          from: base + row * rowBytes + column * size, byteCount: size)
-      }
+    switch size {
+    case 2: transpose(UInt16.self, into: memory.base)
+    case 4: transpose(UInt32.self, into: memory.base)
+    default: preconditionFailure("elements of \(size) bytes")
     }
     return WeightMatrix(
       type: type, rows: columns, columns: rows, base: UnsafeRawPointer(memory.base), rowBytes: rows * size,
       owner: memory)
+  }
+
+  /// Some rows at a time: each is read in order, and what is written lies together.
+  private func transpose<Element: BitwiseCopyable>(
+    _ element: Element.Type, into memory: UnsafeMutableRawPointer
+  ) {
+    let target = memory.assumingMemoryBound(to: Element.self)
+    let size = MemoryLayout<Element>.size
+    for first in stride(from: 0, to: rows, by: 16) {
+      let last = min(first + 16, rows)
+      for column in 0..<columns {
+        for row in first..<last {
+          target[column * rows + row] = base.loadUnaligned(
+            fromByteOffset: row * rowBytes + column * size, as: Element.self)
+        }
+      }
+    }
   }
 
   /// A float32 copy whose row `r` is multiplied by `factors[r]`.
