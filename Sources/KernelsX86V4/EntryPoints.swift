@@ -28,7 +28,7 @@ public func matMulPass(
   @inline(__always) func packed<F: CodeFormat>(_ format: F.Type) { multiply(FloatScaled<F>.self) }
   @inline(__always) func scaled<F: IntegerScales>(_ format: F.Type) { multiply(IntegerScaled<F>.self) }
   @inline(__always) func multiply<P: PanelProduct>(_ product: P.Type) {
-    let mask = UInt16(truncatingIfNeeded: (1 << rows) - 1)
+    let mask = rowMask(rows)
     if let ending, pass + 1 == passes(columns: x.columns) {
       let output = EndedOutput(ending: ending, y: y, stride: stride, mask: mask, adding: pass > 0)
       matMulPass(
@@ -81,7 +81,7 @@ public func projectPass(
   blocks: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, pass: Int, _ x: BatchActivations,
   into h: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutableRawPointer
 ) {
-  let mask = UInt16(truncatingIfNeeded: (1 << rows) - 1)
+  let mask = rowMask(rows)
   matMulPass(
     PairScaled<Q8_0>.self, blocks, rowBytes: rowBytes, rows: rows, tokens: tokens, pass: pass, x,
     PlainOutput(y: h, stride: stride, mask: mask, adding: pass > 0), scratch: scratch)

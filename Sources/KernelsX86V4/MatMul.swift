@@ -143,6 +143,9 @@ enum PairScaled<Format: CodeFormat>: PanelProduct {
   }
 }
 
+/// The first `rows` of 16 lanes.
+@inline(__always) func rowMask(_ rows: Int) -> UInt16 { UInt16(truncatingIfNeeded: (1 << rows) - 1) }
+
 /// Where the sums of 16 rows go.
 protocol TileOutput {
   /// Called before the panel is packed.

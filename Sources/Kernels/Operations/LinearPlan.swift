@@ -155,10 +155,11 @@ final class LinearPlan {
     return column
   }
 
-  /// Threads get equally many, in whole tiles of the kernels.
+  /// Threads get equally many of a run, which has at least one, in whole tiles of the kernels.
   private static func projectionTokens(of count: Int, threads: Int) -> Int {
-    let rounds = (count + projectionTokens.upperBound * threads - 1) / (projectionTokens.upperBound * threads)
-    let share = (count + rounds * threads - 1) / max(1, rounds * threads)
+    let round = projectionTokens.upperBound * threads
+    let pieces = threads * ((count + round - 1) / round)
+    let share = (count + pieces - 1) / pieces
     return max(projectionTokens.lowerBound, (share + 7) & ~7)
   }
 
