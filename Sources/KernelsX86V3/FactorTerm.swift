@@ -48,51 +48,83 @@ public struct FactorTerm {
     mullama_prefetch(hScales + token * scaleStride)
   }
 
-  /// Adds the term of `count` tokens from `token` on to 16 sums of each at `sums[i × stride]`: for each 32 columns integer products,
-  /// then one float step with both scales. Bound: 32 × 127 × 2¹⁵ < 2³¹.
+  /// Of which each adds its part of the term.
+  @inline(__always) var blocks: Int { (rank + 31) / 32 }
+
+  /// Adds the term of `count` tokens from `token` on to 16 sums of each at `sums[i × stride]`.
   @inline(__always)
   func add(to sums: UnsafeMutablePointer<Float>, stride: Int, token: Int, count: Int) {
-    for block in 0..<(rank + 31) / 32 {
-      var scale0 = loadFloats(scales, 16 * block), scale1 = loadFloats(scales, 16 * block + 8)
-      if let gain {
-        scale0 = scale0 * loadFloats(gain)
-        scale1 = scale1 * loadFloats(gain, 8)
-      }
-      @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ i: Int) {
-        let lanes: TileLanes<Tokens> = dot(block, token: token + i)
-        for t in 0..<Tokens {
-          let scale = splat(hScales[(token + i + t) * scaleStride + block])
-          let sum = sums + (i + t) * stride
-          store(fma(toFloat(lanes.low[t]), scale0 * scale, loadFloats(sum)), sum)
-          store(fma(toFloat(lanes.high[t]), scale1 * scale, loadFloats(sum, 8)), sum, 8)
-        }
-      }
-      var i = 0
-      while i + 4 <= count {
-        tile(InlineArray<4, Bool>.self, i)
-        i += 4
-      }
-      while i < count {
-        tile(InlineArray<1, Bool>.self, i)
-        i += 1
+    add(0..<blocks, to: sums, stride: stride, token: token, count: count)
+  }
+
+  /// Adds blocks of the term of `count` tokens from `token` on to 16 sums of each at `sums[i × stride]`.
+  @inline(__always)
+  func add(
+    _ blocks: Range<Int>, to sums: UnsafeMutablePointer<Float>, stride: Int, token: Int, count: Int
+  ) {
+    for block in blocks {
+      add(block, to: sums, stride: stride, token: token, count: count) { low, high, i in
+        store(low, sums + i * stride)
+        store(high, sums + i * stride, 8)
       }
     }
   }
 
+  /// The sums with the term's part of up to 32 columns, eight rows' and eight rows', go to `write`: integer products, then one
+  /// float step with both scales. Bound: 32 × 127 × 2¹⁵ < 2³¹.
+  @inline(__always)
+  func add(
+    _ block: Int, to sums: UnsafePointer<Float>, stride: Int, token: Int, count: Int,
+    _ write: (_ low: F256, _ high: F256, _ i: Int) -> Void
+  ) {
+    var scale0 = loadFloats(scales, 16 * block), scale1 = loadFloats(scales, 16 * block + 8)
+    if let gain {
+      scale0 = scale0 * loadFloats(gain)
+      scale1 = scale1 * loadFloats(gain, 8)
+    }
+    @inline(__always) func tile<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type, _ i: Int) {
+      let lanes: TileLanes<Tokens> = dot(block, token: token + i)
+      for t in 0..<Tokens {
+        let scale = splat(hScales[(token + i + t) * scaleStride + block])
+        let sum = sums + (i + t) * stride
+        write(
+          fma(toFloat(lanes.low[t]), scale0 * scale, loadFloats(sum)),
+          fma(toFloat(lanes.high[t]), scale1 * scale, loadFloats(sum, 8)), i + t)
+      }
+    }
+    var i = 0
+    while i + 6 <= count {
+      tile(InlineArray<6, Bool>.self, i)
+      i += 6
+    }
+    while i + 2 <= count {
+      tile(InlineArray<2, Bool>.self, i)
+      i += 2
+    }
+    if i < count { tile(InlineArray<1, Bool>.self, i) }
+  }
+
+  /// Pairs of columns that a block has.
+  @inline(__always) private func pairs(_ block: Int) -> Int { min(16, (rank - 32 * block + 1) / 2) }
+
   /// The integer products of up to 32 columns. Its loop is none of known length: written out, the compiler adds in an order that
-  /// needs more registers than there are.
+  /// needs more registers than there are. An instruction can address three tokens from one base.
   @inline(__always) private func dot<let Tokens: Int>(_ block: Int, token: Int) -> TileLanes<Tokens> {
     var lanes = TileLanes<Tokens>()
-    let values = UnsafeRawPointer(h + token * hStride + 32 * block)
-    let codes = UnsafeRawPointer(codes + 512 * block)
-    for pair in 0..<min(16, (rank - 32 * block + 1) / 2) {
-      let w0 = _mm256_cvtepi8_epi16(load128(codes, 32 * pair))
-      let w1 = _mm256_cvtepi8_epi16(load128(codes, 32 * pair + 16))
+    let stride = 2 * hStride
+    var first = UnsafeRawPointer(h + token * hStride + 32 * block), second = first + 3 * stride
+    var codes = UnsafeRawPointer(codes + 512 * block)
+    let end = codes + 32 * pairs(block)
+    while codes < end {
+      let w0 = _mm256_cvtepi8_epi16(load128(codes)), w1 = _mm256_cvtepi8_epi16(load128(codes, 16))
       for t in 0..<Tokens {
-        let x = broadcast32(values + 2 * t * hStride + 4 * pair)
+        let x = broadcast32(t < 3 ? first + t * stride : second + (t - 3) * stride)
         lanes.low[t] = _mm256_add_epi32(lanes.low[t], _mm256_madd_epi16(w0, x))
         lanes.high[t] = _mm256_add_epi32(lanes.high[t], _mm256_madd_epi16(w1, x))
       }
+      first += 4
+      second += 4
+      codes += 32
     }
     return lanes
   }

@@ -27,6 +27,9 @@ public struct TileEnding {
     self.baseBias = baseBias
   }
 
+  /// Is there anything beside terms?
+  var hasVectors: Bool { gain != nil || bias != nil || baseBias != nil }
+
   /// Begins to fetch what the ending reads whatever the token.
   @inlinable @inline(__always) public func prefetch() { for term in terms { term.prefetch() } }
 
@@ -66,17 +69,43 @@ struct EndedOutput: TileOutput {
     let target = y + token * stride
     if adding { forEachToken(count) { $0.add(target + $1 * stride, rows: rows) } }
     let terms = ending.terms
-    for index in 0...terms.count {
+    for index in terms.indices {
       if index == ending.innerCount, let gain = ending.gain {
         forEachToken(count) { sums, _ in sums.multiply(gain) }
       }
-      if index < terms.count { terms[index].add(to: made, stride: 16, token: token, count: count) }
+      if index + 1 < terms.count || rows < 16 {
+        terms[index].add(to: made, stride: 16, token: token, count: count)
+      } else {
+        addLast(terms[index], token: token, count: count)
+        return
+      }
     }
+    let vectors = TileVectors(ending)
     for t in 0..<count {
       var sums = TileSums<1>(made + 16 * t)
-      if let bias = ending.bias { sums.add(bias, rows: 16) }
-      if let bias = ending.baseBias { sums.add(bias, rows: 16) }
+      vectors.finish(&sums.low[0], &sums.high[0])
       sums.write(target + t * stride, stride: stride, rows: rows, adding: false)
+    }
+  }
+
+  /// Adds the last term of 16 rows on the way to `y`.
+  @inline(__always) private func addLast(_ term: FactorTerm, token: Int, count: Int) {
+    let target = y + token * stride
+    let last = term.blocks - 1
+    term.add(0..<last, to: made, stride: 16, token: token, count: count)
+    if ending.hasVectors {
+      let vectors = TileVectors(ending)
+      term.add(last, to: made, stride: 16, token: token, count: count) { low, high, i in
+        var low = low, high = high
+        vectors.finish(&low, &high)
+        store(low, target + i * stride)
+        store(high, target + i * stride, 8)
+      }
+    } else {
+      term.add(last, to: made, stride: 16, token: token, count: count) { low, high, i in
+        store(low, target + i * stride)
+        store(high, target + i * stride, 8)
+      }
     }
   }
 
@@ -87,5 +116,27 @@ struct EndedOutput: TileOutput {
       body(&sums, t)
       sums.write(made + 16 * t, stride: 16, rows: 16, adding: false)
     }
+  }
+}
+
+/// What 16 rows' sums are multiplied with, and what is added to them, behind their last term. What there is none of changes no bit.
+private struct TileVectors {
+  let gain: (F256, F256)
+  let bias: (F256, F256)
+  let baseBias: (F256, F256)
+
+  @inline(__always) init(_ ending: TileEnding) {
+    @inline(__always) func pair(_ values: UnsafePointer<Float>?, else value: Float) -> (F256, F256) {
+      guard let values else { return (splat(value), splat(value)) }
+      return (loadFloats(values), loadFloats(values, 8))
+    }
+    gain = pair(ending.innerCount == ending.terms.count ? ending.gain : nil, else: 1)
+    bias = pair(ending.bias, else: -0.0)
+    baseBias = pair(ending.baseBias, else: -0.0)
+  }
+
+  @inline(__always) func finish(_ low: inout F256, _ high: inout F256) {
+    low = low * gain.0 + bias.0 + baseBias.0
+    high = high * gain.1 + bias.1 + baseBias.1
   }
 }
