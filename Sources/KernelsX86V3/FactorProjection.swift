@@ -3,7 +3,7 @@ import _Builtin_intrinsics.intel
 
 // `A·x` with A packed as Q8_0.
 
-/// Of a batch whose activations are bytes, for up to 16 rows. They become 16-bit integers, four tokens at a time, so that
+/// Of a batch whose activations are bytes, for up to 16 rows. They become 16-bit integers, six tokens at a time, so that
 /// their products with signed bytes fit.
 ///
 /// - Parameter scaledSubBlocks: 2: each 64 columns share a scale and a center (`quantizePairs`); 1: each 32.
@@ -13,7 +13,7 @@ public func projectBytes(
 ) {
   let panel = PanelView(scratch)
   let values = panel.codes + 2 * Projection.panelBytes
-  let subBlocks = x.columns / 32
+  let subBlocks = x.columns / 32, shift = scaledSubBlocks - 1
   for first in Swift.stride(from: 0, to: subBlocks, by: Projection.subBlocks) {
     let count = min(Projection.subBlocks, subBlocks - first)
     packPanel(
@@ -37,7 +37,7 @@ public func projectBytes(
         let scale0 = loadFloats(panel.scales, 16 * sub), scale1 = loadFloats(panel.scales, 16 * sub + 8)
         let total0 = loadFloats(panel.totals, 16 * sub), total1 = loadFloats(panel.totals, 16 * sub + 8)
         for t in 0..<Tokens {
-          let at = (token + t) * subBlocks + (first + sub) / scaledSubBlocks
+          let at = (token + t) * subBlocks + (first + sub) >> shift
           let scale = splat(x.scales[at]), center = splat(x.centers[at])
           sums.low[t] = fma(
             toFloat(lanes.low[t]), scale0 * scale, fma(total0, center, sums.low[t]))
@@ -48,20 +48,21 @@ public func projectBytes(
       sums.write(h + token * stride, stride: stride, rows: rows, adding: first > 0)
     }
     var token = 0
-    while token + 4 <= tokens {
-      tile(InlineArray<4, Bool>.self, token)
-      token += 4
+    while token + 6 <= tokens {
+      tile(InlineArray<6, Bool>.self, token)
+      token += 6
     }
-    while token < tokens {
-      tile(InlineArray<1, Bool>.self, token)
-      token += 1
+    while token + 2 <= tokens {
+      tile(InlineArray<2, Bool>.self, token)
+      token += 2
     }
+    if token < tokens { tile(InlineArray<1, Bool>.self, token) }
   }
 }
 
 private enum Projection {
-  /// 512 columns: a panel of 16 KiB and four tokens of 4 KiB stay in the first-level cache.
-  static var subBlocks: Int { 16 }
+  /// 512 columns: a panel of 16 KiB and six tokens of 1 KiB stay in the first-level cache.
+  static var subBlocks: Int { 12 }
   static var panelBytes: Int { subBlocks * 1024 }
 }
 

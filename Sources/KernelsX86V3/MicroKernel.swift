@@ -127,19 +127,25 @@ enum FloatScaled<Format: CodeFormat>: PanelProduct {
   }
 }
 
-/// Σ code × x of a sub-block of a 16-bit panel. `stride`: bytes between tokens.
+/// Σ code × x of a sub-block of a 16-bit panel, of up to six tokens. `stride`: bytes between them. An instruction can address
+/// three from one base.
 @inline(__always)
 func wideDot<let Tokens: Int>(
   _ codes: UnsafeRawPointer, _ values: UnsafeRawPointer, stride: Int
 ) -> TileLanes<Tokens> {
   var lanes = TileLanes<Tokens>()
-  for k in 0..<16 {
-    let w0 = load256(codes, k * 64), w1 = load256(codes, k * 64 + 32)
+  var codes = codes, first = values, second = values + 3 * stride
+  let end = codes + 1024
+  while codes < end {
+    let w0 = load256(codes), w1 = load256(codes, 32)
     for t in 0..<Tokens {
-      let xb = broadcast32(values + t * stride + k * 4)
+      let xb = broadcast32(t < 3 ? first + t * stride : second + (t - 3) * stride)
       lanes.low[t] = _mm256_add_epi32(lanes.low[t], _mm256_madd_epi16(w0, xb))
       lanes.high[t] = _mm256_add_epi32(lanes.high[t], _mm256_madd_epi16(w1, xb))
     }
+    codes += 64
+    first += 4
+    second += 4
   }
   return lanes
 }
