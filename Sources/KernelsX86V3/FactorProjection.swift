@@ -61,7 +61,7 @@ public func projectBytes(
 }
 
 private enum Projection {
-  /// 512 columns: a panel of 16 KiB and six tokens of 1 KiB stay in the first-level cache.
+  /// 384 columns: a panel of 12 KiB, six tokens of 768 bytes, and the next six as bytes stay in the first-level cache.
   static var subBlocks: Int { 12 }
   static var panelBytes: Int { subBlocks * 1024 }
 }

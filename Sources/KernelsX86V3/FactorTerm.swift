@@ -107,26 +107,13 @@ public struct FactorTerm {
   /// Pairs of columns that a block has.
   @inline(__always) private func pairs(_ block: Int) -> Int { min(16, (rank - 32 * block + 1) / 2) }
 
-  /// The integer products of up to 32 columns. Its loop is none of known length: written out, the compiler adds in an order that
-  /// needs more registers than there are. An instruction can address three tokens from one base.
+  /// The integer products of up to 32 columns. Their loop is none of known length: written out, the compiler adds in an order
+  /// that needs more registers than there are.
   @inline(__always) private func dot<let Tokens: Int>(_ block: Int, token: Int) -> TileLanes<Tokens> {
-    var lanes = TileLanes<Tokens>()
-    let stride = 2 * hStride
-    var first = UnsafeRawPointer(h + token * hStride + 32 * block), second = first + 3 * stride
-    var codes = UnsafeRawPointer(codes + 512 * block)
-    let end = codes + 32 * pairs(block)
-    while codes < end {
-      let w0 = _mm256_cvtepi8_epi16(load128(codes)), w1 = _mm256_cvtepi8_epi16(load128(codes, 16))
-      for t in 0..<Tokens {
-        let x = broadcast32(t < 3 ? first + t * stride : second + (t - 3) * stride)
-        lanes.low[t] = _mm256_add_epi32(lanes.low[t], _mm256_madd_epi16(w0, x))
-        lanes.high[t] = _mm256_add_epi32(lanes.high[t], _mm256_madd_epi16(w1, x))
-      }
-      first += 4
-      second += 4
-      codes += 32
-    }
-    return lanes
+    pairDot(
+      UnsafeRawPointer(codes + 512 * block), byteCount: 32 * pairs(block), step: 32,
+      UnsafeRawPointer(h + token * hStride + 32 * block), stride: 2 * hStride
+    ) { (_mm256_cvtepi8_epi16(load128($0)), _mm256_cvtepi8_epi16(load128($0, 16))) }
   }
 }
 

@@ -127,23 +127,32 @@ enum FloatScaled<Format: CodeFormat>: PanelProduct {
   }
 }
 
-/// Σ code × x of a sub-block of a 16-bit panel, of up to six tokens. `stride`: bytes between them. An instruction can address
-/// three from one base.
+/// Σ code × x of a sub-block of a 16-bit panel. `stride`: bytes between tokens.
 @inline(__always)
 func wideDot<let Tokens: Int>(
   _ codes: UnsafeRawPointer, _ values: UnsafeRawPointer, stride: Int
 ) -> TileLanes<Tokens> {
+  pairDot(codes, byteCount: 1024, step: 64, values, stride: stride) { (load256($0), load256($0, 32)) }
+}
+
+/// Σ code × x of up to six tokens, whose values are 16-bit integers `stride` bytes apart. Of each pair of columns the codes of
+/// 16 rows take `step` bytes, which `load` makes 16-bit integers. An instruction can address three tokens from one base.
+@inline(__always)
+func pairDot<let Tokens: Int>(
+  _ codes: UnsafeRawPointer, byteCount: Int, step: Int, _ values: UnsafeRawPointer, stride: Int,
+  _ load: (UnsafeRawPointer) -> (I256, I256)
+) -> TileLanes<Tokens> {
   var lanes = TileLanes<Tokens>()
   var codes = codes, first = values, second = values + 3 * stride
-  let end = codes + 1024
+  let end = codes + byteCount
   while codes < end {
-    let w0 = load256(codes), w1 = load256(codes, 32)
+    let (w0, w1) = load(codes)
     for t in 0..<Tokens {
       let xb = broadcast32(t < 3 ? first + t * stride : second + (t - 3) * stride)
       lanes.low[t] = _mm256_add_epi32(lanes.low[t], _mm256_madd_epi16(w0, xb))
       lanes.high[t] = _mm256_add_epi32(lanes.high[t], _mm256_madd_epi16(w1, xb))
     }
-    codes += 64
+    codes += step
     first += 4
     second += 4
   }

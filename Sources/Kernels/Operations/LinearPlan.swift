@@ -155,7 +155,7 @@ final class LinearPlan {
     return column
   }
 
-  /// Threads get equally many of a run, which has at least one, in whole tiles of the kernels.
+  /// Threads get equally many of a run, which has at least one, but for a multiple of eight: the largest tile of the kernels.
   private static func projectionTokens(of count: Int, threads: Int) -> Int {
     let round = projectionTokens.upperBound * threads
     let pieces = threads * ((count + round - 1) / round)
