@@ -6,7 +6,16 @@ extension Decoder {
   ///
   /// - Throws: `tokenOutOfRange`; nothing has changed then.
   package func forward(_ batch: Batch, _ s: DecoderState) throws(ModelError) {
-    let h = hyperparameters
+    try begin(batch, s)
+    for index in weights.layers.indices {
+      attention(index, batch, s)
+      feedForward(index, batch, s)
+    }
+    finish(batch, s)
+  }
+
+  /// Checks a batch and embeds its tokens.
+  func begin(_ batch: Batch, _ s: DecoderState) throws(ModelError) {
     precondition(batch.count <= s.maximumTokens && batch.wanted.count <= s.maximumLogits)
     for part in batch.parts {
       let count = vocabularySize(with: part.adapters)
@@ -15,16 +24,16 @@ extension Decoder {
         throw .tokenOutOfRange(token: Int(token), vocabulary: count)
       }
     }
-    let rows = batch.rows
     for run in batch.wantedRows.adapterRuns {
       precondition(vocabularySize(with: run.adapters) <= s.logits.columns)
     }
     embed(batch, s)
     locate(batch, s)
-    for (index, layer) in weights.layers.enumerated() {
-      attention(layer, index, batch, s)
-      feedForward(layer, rows, s)
-    }
+  }
+
+  /// Ends the sequences behind the batch, and makes the logits of the wanted rows.
+  func finish(_ batch: Batch, _ s: DecoderState) {
+    let h = hyperparameters
     for part in batch.parts { part.sequence.length = part.firstPosition + part.count }
     if batch.wanted.isEmpty { return }
     for (i, row) in batch.wanted.enumerated() { s.selected.copyRow(row, of: s.hidden, to: i) }
@@ -62,8 +71,8 @@ extension Decoder {
   }
 
   /// `hidden += Wo · attention(rope(Wq·x), rope(Wk·x), Wv·x)` with `x = norm(hidden)`
-  private func attention(_ layer: DecoderLayer, _ index: Int, _ batch: Batch, _ s: DecoderState) {
-    let h = hyperparameters
+  func attention(_ index: Int, _ batch: Batch, _ s: DecoderState) {
+    let h = hyperparameters, layer = weights.layers[index]
     s.apply(layer.attentionNorm, s.hidden, into: s.normed, batch.rows, epsilon: h.rmsEpsilon)
     switch layer.projections {
     case .separate(let query, let key, let value):
@@ -104,7 +113,8 @@ extension Decoder {
   }
 
   /// `hidden += Wdown · (silu(Wgate·x) × Wup·x)` with `x = norm(hidden)`, of each token's experts where there are some.
-  private func feedForward(_ layer: DecoderLayer, _ rows: BatchRows, _ s: DecoderState) {
+  func feedForward(_ index: Int, _ batch: Batch, _ s: DecoderState) {
+    let layer = weights.layers[index], rows = batch.rows
     s.apply(layer.feedForwardNorm, s.hidden, into: s.normed, rows, epsilon: hyperparameters.rmsEpsilon)
     switch layer.feedForward {
     case .dense(let gate, let up, let down):

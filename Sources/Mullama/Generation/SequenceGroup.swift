@@ -30,16 +30,7 @@ package final class SequenceGroup {
   ///
   /// - Throws: `contextExceeded`, `tokenOutOfRange`.
   package func prefill(_ tokens: [Int32]) throws(ModelError) {
-    var next = 0
-    while next < tokens.count {
-      let end = min(next + state.maximumTokens, tokens.count)
-      batch.removeAll()
-      try batch.append(
-        tokens[next..<end], to: sequences[0], adapters: usesAdapters ? adapters : nil,
-        logits: end == tokens.count ? .last : .none)
-      try decoder.forward(batch, state)
-      next = end
-    }
+    for pass in passes(prefill: tokens) { try run(pass) }
   }
 
   /// Gives the first `count` sequences the same `length` positions: the first one's, which has at least that many.
@@ -57,12 +48,52 @@ package final class SequenceGroup {
   ///
   /// - Throws: `contextExceeded`, `tokenOutOfRange`.
   package func decode(_ tokens: ArraySlice<Int32>) throws(ModelError) {
-    batch.removeAll()
-    for (sequence, token) in zip(sequences, tokens) {
-      try batch.append(
-        CollectionOfOne(token), to: sequence, adapters: usesAdapters ? adapters : nil, logits: .last)
+    try run(.decode(tokens))
+  }
+
+  /// One pass over the weights.
+  package enum Pass {
+    /// Of the first sequence, and whether logits are wanted.
+    case prefill(ArraySlice<Int32>, logits: Bool)
+    /// A token of each of the first sequences.
+    case decode(ArraySlice<Int32>)
+  }
+
+  /// The passes of `prefill`.
+  package func passes(prefill tokens: [Int32]) -> [Pass] {
+    stride(from: 0, to: tokens.count, by: state.maximumTokens).map { first in
+      let end = min(first + state.maximumTokens, tokens.count)
+      return .prefill(tokens[first..<end], logits: end == tokens.count)
     }
+  }
+
+  /// Steps of each pass.
+  package var stepCount: Int { decoder.stepCount }
+
+  /// One step of a pass; the steps of a pass are done in order.
+  ///
+  /// - Throws: `contextExceeded`, `tokenOutOfRange`, in the first step.
+  package func run(_ pass: Pass, step: Int) throws(ModelError) {
+    if step == 0 { try fillBatch(pass) }
+    try decoder.forward(batch, state, step: step)
+  }
+
+  package func run(_ pass: Pass) throws(ModelError) {
+    try fillBatch(pass)
     try decoder.forward(batch, state)
+  }
+
+  private func fillBatch(_ pass: Pass) throws(ModelError) {
+    let adapters = usesAdapters ? adapters : nil
+    batch.removeAll()
+    switch pass {
+    case .prefill(let tokens, let logits):
+      try batch.append(tokens, to: sequences[0], adapters: adapters, logits: logits ? .last : .none)
+    case .decode(let tokens):
+      for (sequence, token) in zip(sequences, tokens) {
+        try batch.append(CollectionOfOne(token), to: sequence, adapters: adapters, logits: .last)
+      }
+    }
   }
 
   /// The logits that the last pass left for one of its sequences.

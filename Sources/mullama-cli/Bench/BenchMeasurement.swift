@@ -2,8 +2,8 @@ import Mullama
 
 /// Rounds of prefill and decode over random tokens, through the forward path that answers prompts.
 ///
-/// A machine's memory is faster at one time than at another, for seconds at a stretch. So base and adapters take turns: prompt
-/// by prompt, and a few tokens each when they decode; which of them begins, alternates.
+/// A machine's memory and cores are faster at one time than at another, for milliseconds and for minutes. So base and adapters
+/// take turns, half a layer each; which of them begins, alternates.
 struct BenchMeasurement {
   /// Seconds of one round.
   struct Round {
@@ -19,120 +19,131 @@ struct BenchMeasurement {
   private(set) var rounds: [Round] = []
   /// Without them, in turns with the round of the same number; empty for a model that has none.
   private(set) var baseRounds: [Round] = []
-  /// What part of the base model's speed each turn of prefill had.
+  /// What part of the base model's speed each prompt had.
   private(set) var prefillKept: [Double] = []
-  /// The same of decode, for each number of sequences.
+  /// What part each few tokens of decode had, for each number of sequences.
   private(set) var decodeKept: [[Double]]
-  /// The most that any round left.
-  private(set) var memory = ProcessMemory.current()
-  /// Bytes of keys and values of all sequences at the end of a round.
-  private(set) var cacheByteCount = 0
+  /// With adapters, of the round that warms up; without, the most that any round left.
+  private(set) var memory: ProcessMemory
+  /// Bytes of keys and values of all sequences, when `memory` was taken.
+  private(set) var cacheByteCount: Int
   private let group: SequenceGroup
-  private let hasAdapters: Bool
+  /// What has no adapters, beside a group that has.
+  private let base: SequenceGroup?
   private let prompt: [Int32]
   /// `[step][sequence]`
   private let continuations: [Int32]
   private var baseBegins = true
 
-  /// Steps of the decode that only warms up, and of a turn.
-  private static let turnSteps = 8
+  /// Tokens of a sequence for which one part of the base's speed is found.
+  private static let stretch = 8
 
   /// Evaluates the tokens that lie before the prompt, and one round that is not counted.
   init(_ model: Model, _ plan: BenchPlan, capacity: Int) throws {
     self.plan = plan
-    hasAdapters = !model.adapters.isEmpty
-    group = try model.makeSequenceGroup(count: plan.largestBatch, capacity: capacity)
+    let hasAdapters = !model.adapters.isEmpty
     var generator = TokenGenerator(vocabulary: model.vocabularySize)
     func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in generator.next() } }
+    let before = tokens(plan.depth)
     prompt = tokens(plan.prompt)
     continuations = tokens(plan.generate * plan.largestBatch)
     decodeKept = plan.batches.map { _ in [] }
-    // What the keys before the prompt hold does not change how long it takes to read them.
-    group.usesAdapters = false
-    try group.prefill(tokens(plan.depth))
+    func makeGroup() throws -> SequenceGroup {
+      let group = try model.makeSequenceGroup(count: plan.largestBatch, capacity: capacity)
+      // What the keys before the prompt hold does not change how long it takes to read them.
+      group.usesAdapters = false
+      try group.prefill(before)
+      return group
+    }
+    group = try makeGroup()
     group.usesAdapters = hasAdapters
-    _ = try prefill()
-    for batch in plan.batches { _ = try decode(batch, 0..<min(Self.turnSteps, plan.generate)) }
+    try group.prefill(prompt)
+    let steps = hasAdapters ? plan.generate : min(Self.stretch, plan.generate)
+    for batch in plan.batches {
+      group.align(batch, length: plan.depth + plan.prompt)
+      for pass in Self.passes(continuations, plan, batch, 0..<steps) { try group.run(pass) }
+    }
+    memory = .current()
+    cacheByteCount = group.cacheByteCount
+    // Made here: its memory is the measurement's.
+    base = hasAdapters ? try makeGroup() : nil
+    try base?.prefill(prompt)
   }
 
   /// One more round; with adapters, also one of the base model.
   mutating func measure() throws {
-    var base = Round(decode: plan.batches.map { _ in 0 }), adapted = base
-    if let kept = try inTurns({ measurement, isBase in
-      let seconds = try measurement.prefill()
-      if isBase {
-        (base.prefill, base.firstToken) = seconds
-      } else {
-        (adapted.prefill, adapted.firstToken) = seconds
-      }
-      return seconds.prefill
-    }) {
-      prefillKept.append(kept)
+    var bare = Round(decode: plan.batches.map { _ in 0 }), adapted = bare
+    for group in [group, base] { group?.align(1, length: plan.depth) }
+    let prefill = try inTurns(group.passes(prefill: prompt), lead: 1.0 / 8)
+    adapted.prefill = prefill.seconds
+    adapted.firstToken = prefill.seconds + choiceSeconds()
+    if let base = prefill.base {
+      bare.prefill = base
+      prefillKept.append(base / prefill.seconds)
     }
     for (index, batch) in plan.batches.enumerated() {
-      // Without adapters nothing takes turns.
-      let length = hasAdapters ? Self.turnSteps : max(1, plan.generate)
-      for first in stride(from: 0, to: plan.generate, by: length) {
-        let steps = first..<min(first + length, plan.generate)
-        if let kept = try inTurns({ measurement, isBase in
-          let seconds = try measurement.decode(batch, steps)
-          if isBase { base.decode[index] += seconds } else { adapted.decode[index] += seconds }
-          return seconds
-        }) {
-          decodeKept[index].append(kept)
+      for group in [group, base] { group?.align(batch, length: plan.depth + plan.prompt) }
+      for first in stride(from: 0, to: plan.generate, by: Self.stretch) {
+        let steps = first..<min(first + Self.stretch, plan.generate)
+        let decode = try inTurns(Self.passes(continuations, plan, batch, steps), lead: 1.0 / 2)
+        adapted.decode[index] += decode.seconds
+        if let base = decode.base {
+          bare.decode[index] += base
+          decodeKept[index].append(base / decode.seconds)
         }
       }
     }
     rounds.append(adapted)
-    if hasAdapters { baseRounds.append(base) }
-    memory = memory.largest(.current())
-    cacheByteCount = max(cacheByteCount, group.cacheByteCount)
+    if base != nil {
+      baseRounds.append(bare)
+    } else {
+      memory = memory.largest(.current())
+      cacheByteCount = max(cacheByteCount, group.cacheByteCount)
+    }
   }
 
-  /// Calls `body`, which returns seconds, for the model as it is, and if it has adapters for the base model too.
+  /// Seconds of passes, and of the base model's in turns with them, if the model has adapters.
   ///
-  /// - Returns: the part of the base model's speed that the adapters leave.
+  /// - Parameter lead: what part of a pass one is ahead.
   private mutating func inTurns(
-    _ body: (borrowing BenchMeasurement, _ isBase: Bool) throws -> Double
-  ) throws -> Double? {
-    guard hasAdapters else {
-      _ = try body(self, false)
-      return nil
+    _ passes: [SequenceGroup.Pass], lead: Double
+  ) throws -> (seconds: Double, base: Double?) {
+    var run = PassRun(group, passes)
+    guard let base else {
+      while !run.isDone { try run.advance() }
+      return (run.seconds, nil)
     }
-    var base = 0.0, adapted = 0.0
-    for isBase in [baseBegins, !baseBegins] {
-      group.usesAdapters = !isBase
-      let seconds = try body(self, isBase)
-      if isBase { base = seconds } else { adapted = seconds }
+    var baseRun = PassRun(base, passes)
+    let steps = Int(lead * Double(group.stepCount))
+    if baseBegins {
+      try PassRun.inTurns(&baseRun, &run, lead: steps)
+    } else {
+      try PassRun.inTurns(&run, &baseRun, lead: steps)
     }
     baseBegins.toggle()
-    return base / adapted
+    return (run.seconds, baseRun.seconds)
   }
 
-  /// Seconds of the prompt, and with the choice of the first token.
-  private func prefill() throws -> (prefill: Double, firstToken: Double) {
-    group.align(1, length: plan.depth)
+  /// Seconds of the choice of the token behind the prompt.
+  private func choiceSeconds() -> Double {
     let start = ContinuousClock.now
-    try group.prefill(prompt)
-    let prefilled = ContinuousClock.now
     group.withLogits(0) { logits in
       // Greedy choice; its result is not used, as the continuation is given.
       var best = 0
       for index in logits.indices where logits[index] > logits[best] { best = index }
       blackHole(best)
     }
-    return ((prefilled - start).seconds, (ContinuousClock.now - start).seconds)
+    return (ContinuousClock.now - start).seconds
   }
 
-  /// Seconds of some steps behind the prompt, of the first `batch` sequences.
-  private func decode(_ batch: Int, _ steps: Range<Int>) throws -> Double {
-    group.align(batch, length: plan.depth + plan.prompt + steps.lowerBound)
-    let start = ContinuousClock.now
-    for step in steps {
+  /// Some steps behind the prompt, of the first `batch` sequences.
+  private static func passes(
+    _ continuations: [Int32], _ plan: BenchPlan, _ batch: Int, _ steps: Range<Int>
+  ) -> [SequenceGroup.Pass] {
+    steps.map { step in
       let first = step * plan.largestBatch
-      try group.decode(continuations[first..<first + batch])
+      return .decode(continuations[first..<first + batch])
     }
-    return (ContinuousClock.now - start).seconds
   }
 }
 
