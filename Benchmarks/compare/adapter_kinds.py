@@ -3,7 +3,8 @@
 
 Random adapters of rank 16 on all seven linears of each layer are made for the model, as PEFT folders with F16 factors unless the kind's
 name says otherwise; every kind takes its turn in each round, a fresh
-process of `mullama bench` that measures base and adapter one after the other. Medians of the rounds.
+process of `mullama bench` that measures base and adapter in turns of half a layer. Times are medians of the rounds; what is kept
+is their mean, with its standard error.
 """
 
 import argparse
@@ -72,9 +73,13 @@ def measure(options, made):
                 )
             )
             reports[name].append(report)
-            kept = "  ".join(f"{item['name']} {100 * item['kept']:5.1f} %" for item in report["results"])
+            kept = "  ".join(f"{item['name']} {100 * item['kept']:6.2f} ± {100 * error(item):4.2f} %" for item in report["results"])
             print(f"round {index + 1}/{options.rounds}  {name:<22}  {kept}", file=sys.stderr)
     return reports
+
+
+def error(item):
+    return item["kept_standard_error"] or 0
 
 
 def summary(reports):
@@ -82,7 +87,12 @@ def summary(reports):
         return statistics.median(pick(report) for report in reports)
 
     def kept(name):
-        return median(lambda report: next(item["kept"] for item in report["results"] if item["name"] == name))
+        """The mean of the rounds and its standard error: of their own, or of their values if these say more."""
+        items = [item for report in reports for item in report["results"] if item["name"] == name]
+        means = [item["kept"] for item in items]
+        within = statistics.fmean(error(item) ** 2 for item in items) ** 0.5
+        between = statistics.stdev(means) if len(means) > 1 else 0
+        return {"mean": statistics.fmean(means), "standard_error": max(within, between) / len(means) ** 0.5}
 
     return {
         "bytes": reports[0]["adapter_bytes"],
@@ -95,13 +105,17 @@ def summary(reports):
     }
 
 
+def part(kept):
+    return f"{100 * kept['mean']:.1f} ± {100 * kept['standard_error']:.1f} %"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("model", help="a GGUF model")
     parser.add_argument("--mullama", default=os.path.join(REPOSITORY, ".build", "release", "mullama"))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--repetitions", type=int, default=3, help="pairs of base and adapter in one process (3)")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--repetitions", type=int, default=12, help="prompts of base and adapter in one process (%(default)s)")
     parser.add_argument("--prompt", type=int, default=512)
     parser.add_argument("--generate", type=int, default=64)
     parser.add_argument("--kind", help="only the kind of this name")
@@ -118,11 +132,11 @@ def main():
     if options.json:
         print(json.dumps(result, indent=2))
         return
-    print(f"{'kind':<22}  {'file, MB':>8}  {'memory, MB':>10}  {'load, ms':>8}  {'first bind, ms':>14}  {'switch, ms':>10}  {'prefill kept':>12}  {'decode kept':>11}")
+    print(f"{'kind':<22}  {'file, MB':>8}  {'memory, MB':>10}  {'load, ms':>8}  {'first bind, ms':>14}  {'switch, ms':>10}  {'prefill kept':>14}  {'decode kept':>14}")
     for name, one in result.items():
         print(
             f"{name:<22}  {one['bytes'] / 1e6:>8.1f}  {one['memory_bytes'] / 1e6:>10.1f}  {1e3 * one['load_seconds']:>8.1f}  {1e3 * one['first_bind_seconds']:>14.1f}"
-            f"  {1e3 * one['switch_seconds']:>10.2f}  {100 * one['prefill_kept']:>10.1f} %  {100 * one['decode_kept']:>9.1f} %"
+            f"  {1e3 * one['switch_seconds']:>10.2f}  {part(one['prefill_kept']):>14}  {part(one['decode_kept']):>14}"
         )
 
 

@@ -170,6 +170,8 @@ import Testing
       #expect((result["base_samples"] as? [Double])?.count == 2)
       let kept = try #require(result["kept"] as? Double)
       #expect(kept > 0)
+      // Of two prompts, and of two stretches of four tokens.
+      #expect(try #require(result["kept_standard_error"] as? Double) >= 0)
     }
     for key in [
       "model", "architecture", "kernels", "threads", "depth", "load_seconds", "time_to_first_token_seconds",

@@ -74,6 +74,13 @@ import mullama
     #expect(Samples([4, 1, 2]).maximum == 4)
   }
 
+  /// Of 1, 2, 3, 6 the mean is 3, the squared deviations add up to 14.
+  @Test func meansHaveErrors() {
+    #expect(Samples([1, 2, 3, 6]).mean == 3)
+    #expect(Samples([1, 2, 3, 6]).standardError == (14.0 / 12).squareRoot())
+    #expect(Samples([5]).standardError == nil)
+  }
+
   @Test func memoryComesFromTheStatusFile() {
     let memory = ProcessMemory(status: "Name:\tx\nVmHWM:\t  1234 kB\nRssAnon:\t     10 kB\n")
     #expect(memory == ProcessMemory(status: "VmHWM: 1234 kB\nRssAnon: 10 kB"))

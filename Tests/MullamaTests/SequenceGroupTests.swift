@@ -43,6 +43,29 @@ import Testing
     #expect(group.cacheByteCount == model.cacheByteCount(positions: positions))
   }
 
+  /// Two groups step by step in turns, one some steps ahead: each as if alone.
+  @Test(arguments: [1, 7]) func stepsInTurnsAreWholePasses(lead: Int) throws {
+    let model = try ContextTests.model()
+    try model.applyAdapter(ContextTests.adapter("lora"))
+    let expected = try bits(model, prompt + [20, 30])
+    let groups = try (0..<2).map { _ in try model.makeSequenceGroup(count: 1, capacity: 16) }
+    groups[1].usesAdapters = false
+    let passes = groups[0].passes(prefill: prompt) + [.decode([20]), .decode([30])]
+    let count = groups[0].stepCount
+    #expect(count > 2)
+    var next = [0, 0]
+    while next.contains(where: { $0 < passes.count * count }) {
+      for index in [0, 1] where next[index] < passes.count * count {
+        if index == 1, next[0] < min(next[1] + lead, passes.count * count) { continue }
+        try groups[index].run(passes[next[index] / count], step: next[index] % count)
+        next[index] += 1
+      }
+    }
+    #expect(bits(groups[0], 0) == expected)
+    model.removeAllAdapters()
+    #expect(try bits(groups[1], 0) == bits(model, prompt + [20, 30]))
+  }
+
   @Test func adaptersCanBeLeftOut() throws {
     let model = try ContextTests.model()
     let base = try bits(model, prompt)

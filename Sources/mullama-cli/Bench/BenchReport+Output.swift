@@ -29,7 +29,7 @@ extension BenchReport {
       ]
       if hasBase {
         cells.append(result.baseSpeed.map { Wording.fixed($0.median, 2) } ?? "")
-        cells.append(result.kept.map(Self.percent) ?? "")
+        cells.append(result.kept.map(Self.part) ?? "")
       }
       cells.append(weightSpeed(result).map(Self.gigabytes) ?? "")
       table.append(cells)
@@ -62,6 +62,12 @@ extension BenchReport {
       table.append("change a scale", Wording.seconds(adapterTimes.scaleChange))
     }
     return table
+  }
+
+  /// The mean and its standard error.
+  private static func part(_ kept: Samples) -> String {
+    let error = kept.standardError.map { " ± " + Wording.fixed(100 * $0, 1) } ?? ""
+    return Wording.fixed(100 * kept.mean, 1) + error + " %"
   }
 
   private static func percent(_ part: Double) -> String { Wording.fixed(100 * part, 1) + " %" }
@@ -109,7 +115,8 @@ extension BenchReport {
       "maximum": .rate(result.speed.maximum), "samples": rates(result.speed),
       "base_tokens_per_second": .optional(result.baseSpeed) { .rate($0.median) },
       "base_samples": .optional(result.baseSpeed, rates),
-      "kept": .optional(result.kept) { .rate($0) },
+      "kept": .optional(result.kept) { .part($0.mean) },
+      "kept_standard_error": .optional(result.kept?.standardError) { .part($0) },
       "weights_gigabytes_per_second": .optional(weightSpeed(result)) { .rate($0 / 1e9) },
     ]
   }

@@ -14,8 +14,8 @@ struct BenchReport {
     let speed: Samples
     /// The same without adapters; nil: there are none.
     let baseSpeed: Samples?
-    /// What the adapters leave of the base model's speed: the median over pairs of turns.
-    let kept: Double?
+    /// What the adapters leave of the base model's speed, measured in turns.
+    let kept: Samples?
 
     /// Passes over the weights in a second, adapters or not: the base model's where it was measured.
     var passes: Double { (baseSpeed ?? speed).median / Double(batch) }
@@ -56,7 +56,7 @@ struct BenchReport {
       }
       return Result(
         name: name, batch: batch, tokens: tokens, speed: speed(rounds),
-        baseSpeed: base.isEmpty ? nil : speed(base), kept: kept.isEmpty ? nil : Samples(kept).median)
+        baseSpeed: base.isEmpty ? nil : speed(base), kept: kept.isEmpty ? nil : Samples(kept))
     }
     var results = [
       result("prefill", batch: 1, tokens: plan.prompt, kept: measurement.prefillKept, \.prefill)

@@ -11,8 +11,8 @@ struct BenchCommand: ParsableCommand {
 
       Evaluates random tokens: a prompt, then one token after another behind it; with --batch also of several sequences \
       at once, whose tokens per second are counted together. --depth fills the cache before the prompt. With --lora, \
-      base model and adapters take turns, a prompt or a few tokens each, and the table says what part of the speed the \
-      adapters leave: the median over pairs of turns.
+      base model and adapters take turns, half a layer each, and the table says what part of the speed the adapters \
+      leave: the mean over prompts, or stretches of eight tokens, with its standard error.
 
       A shorter round before the first warms up. Numbers are medians, with the least and the largest. The speed at which \
       decoding reads weights stands beside the speed at which the same threads read memory and do nothing else.

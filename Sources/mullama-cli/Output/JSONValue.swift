@@ -25,6 +25,9 @@ package indirect enum JSONValue: Equatable, Sendable {
   /// A rate, to the thousandth.
   package static func rate(_ value: Double) -> JSONValue { .number((value * 1e3).rounded() / 1e3) }
 
+  /// A part of 1, to the hundredth of a per cent.
+  package static func part(_ value: Double) -> JSONValue { .number((value * 1e4).rounded() / 1e4) }
+
   package static func optional<T>(_ value: T?, _ make: (T) -> JSONValue) -> JSONValue {
     value.map(make) ?? .null
   }
