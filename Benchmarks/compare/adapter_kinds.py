@@ -17,6 +17,7 @@ import tempfile
 
 from make_adapter import make_adapter
 from peft_adapter import make_peft_adapter
+from report import speeds
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 KINDS = {
@@ -73,13 +74,11 @@ def measure(options, made):
                 )
             )
             reports[name].append(report)
-            kept = "  ".join(f"{item['name']} {100 * item['kept']:6.2f} ± {100 * error(item):4.2f} %" for item in report["results"])
+            kept = "  ".join(
+                f"{item['name']} {100 * item['kept']:6.2f} ± {100 * (item['kept_standard_error'] or 0):4.2f} %" for item in report["results"]
+            )
             print(f"round {index + 1}/{options.rounds}  {name:<22}  {kept}", file=sys.stderr)
     return reports
-
-
-def error(item):
-    return item["kept_standard_error"] or 0
 
 
 def summary(reports):
@@ -88,9 +87,8 @@ def summary(reports):
 
     def kept(name):
         """The mean of the rounds and its standard error: of their own, or of their values if these say more."""
-        items = [item for report in reports for item in report["results"] if item["name"] == name]
-        means = [item["kept"] for item in items]
-        within = statistics.fmean(error(item) ** 2 for item in items) ** 0.5
+        means = speeds(reports, name, "kept")
+        within = statistics.fmean((error or 0) ** 2 for error in speeds(reports, name, "kept_standard_error")) ** 0.5
         between = statistics.stdev(means) if len(means) > 1 else 0
         return {"mean": statistics.fmean(means), "standard_error": max(within, between) / len(means) ** 0.5}
 

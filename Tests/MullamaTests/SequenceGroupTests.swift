@@ -24,8 +24,8 @@ import Testing
     #expect(try bits(group, 0) == bits(model, prompt))
     for _ in 0..<2 {
       group.align(3, length: prompt.count)
-      try group.decode([20, 21, 22])
-      try group.decode([30, 31, 32])
+      try group.run(.decode([20, 21, 22]))
+      try group.run(.decode([30, 31, 32]))
     }
     let continuations: [[Int32]] = [[20, 30], [21, 31], [22, 32]]
     for (index, rest) in continuations.enumerated() {

@@ -44,18 +44,11 @@ package final class SequenceGroup {
     }
   }
 
-  /// Appends one token to each of the first sequences and leaves the logits of what follows each.
-  ///
-  /// - Throws: `contextExceeded`, `tokenOutOfRange`.
-  package func decode(_ tokens: ArraySlice<Int32>) throws(ModelError) {
-    try run(.decode(tokens))
-  }
-
   /// One pass over the weights.
   package enum Pass {
-    /// Of the first sequence, and whether logits are wanted.
+    /// The next tokens of the first sequence, and whether the logits of what follows the last are wanted.
     case prefill(ArraySlice<Int32>, logits: Bool)
-    /// A token of each of the first sequences.
+    /// The next token of each of the first sequences; the logits of what follows each are left.
     case decode(ArraySlice<Int32>)
   }
 
@@ -78,6 +71,9 @@ package final class SequenceGroup {
     try decoder.forward(batch, state, step: step)
   }
 
+  /// All steps of a pass.
+  ///
+  /// - Throws: `contextExceeded`, `tokenOutOfRange`.
   package func run(_ pass: Pass) throws(ModelError) {
     try fillBatch(pass)
     try decoder.forward(batch, state)

@@ -14,7 +14,7 @@ struct BenchCommand: ParsableCommand {
       base model and adapters take turns, half a layer each, and the table says what part of the speed the adapters \
       leave: the mean over prompts, or stretches of eight tokens, with its standard error.
 
-      A shorter round before the first warms up. Numbers are medians, with the least and the largest. The speed at which \
+      A round before the first warms up. Numbers are medians, with the least and the largest. The speed at which \
       decoding reads weights stands beside the speed at which the same threads read memory and do nothing else.
       """)
 
