@@ -84,7 +84,7 @@ public func matVecOctets(
 
 /// Bytes of scratch memory that `matVec`, `matVecOctets`, `matMulPass`, `matMulFloats` and `addLowRank` need for rows of `columns` weights.
 public func scratchBytes(columns: Int) -> Int {
-  max(Panel.scratchBytes, columns / 4 + 64, columns / 256 * 288 + 256)
+  max(Panel.scratchBytes, shortScratchBytes(columns: columns), columns / 4 + 64, columns / 256 * 288 + 256)
 }
 
 /// Passes that `matMulPass` needs for all columns.

@@ -1,10 +1,10 @@
 import _Builtin_intrinsics.intel
 
 // Low-rank factors as bytes, made once: what a quantized model's kernels multiply beside its weights. A, which reads a
-// layer's input, becomes rows of Q8_0; B, whose rows are short, panels of 16 rows:
+// layer's input, becomes rows of Q8_0, two blocks of which have the same scale; B, whose rows are short, panels of 16 rows:
 //
-//   codes  [panel][pair of columns][row][2], an odd rank filled up with a zero; rows behind the last are zeros
-//   scales [panel][32 columns][row]
+//   scales [32 columns][row], half-precision
+//   codes  [pair of columns][row][2], an odd rank filled up with a zero; rows behind the last are zeros
 
 /// The largest magnitude of a factor's weights.
 public func largestMagnitude(
@@ -37,7 +37,7 @@ public func largestMagnitude(
   }
 }
 
-/// `factor × w` as Q8_0, a multiple of 32 columns.
+/// `factor × w` as Q8_0, a multiple of 32 columns. Each 64 columns share a scale.
 public func packFactorRows(
   type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, factor: Float,
   into blocks: UnsafeMutableRawPointer
@@ -46,12 +46,24 @@ public func packFactorRows(
     var target = blocks
     for row in 0..<rows {
       let p = w + row * rowBytes
-      for first in stride(from: 0, to: columns, by: 32) {
+      @inline(__always) func block(_ first: Int) -> Block32 {
         let k = splat(factor)
-        Block32(
+        return Block32(
           F.load8(p, first) * k, F.load8(p, first + 8) * k, F.load8(p, first + 16) * k,
-          F.load8(p, first + 24) * k
-        ).writeQ8(target)
+          F.load8(p, first + 24) * k)
+      }
+      var first = 0
+      while first + 64 <= columns {
+        let left = block(first), right = block(first + 32)
+        let largest = max(left.largestMagnitude, right.largestMagnitude)
+        left.writeQ8(target, largest: largest)
+        right.writeQ8(target + 34, largest: largest)
+        target += 68
+        first += 64
+      }
+      if first < columns {
+        let last = block(first)
+        last.writeQ8(target, largest: last.largestMagnitude)
         target += 34
       }
     }
@@ -64,26 +76,28 @@ public func packFactorRows(
   }
 }
 
-/// Up to 16 rows of a factor of `rank` columns as a panel.
+/// Up to 16 rows of `factor` times a factor of `rank` columns as a panel.
 public func packFactorPanel(
-  type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, rank: Int,
-  codes: UnsafeMutablePointer<Int8>, scales: UnsafeMutablePointer<Float>
+  type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, rank: Int, factor: Float,
+  into panel: UnsafeMutableRawPointer
 ) {
   @inline(__always) func pack<F: FloatFormat>(_ format: F.Type) {
-    codes.update(repeating: 0, count: FactorPanel.codeBytes(rank: rank))
-    scales.update(repeating: 0, count: FactorPanel.scaleCount(rank: rank))
+    panel.initializeMemory(as: UInt8.self, repeating: 0, count: FactorPanel.byteCount(rank: rank))
+    let scales = panel.assumingMemoryBound(to: Float16.self)
+    let codes = (panel + FactorPanel.scaleBytes(rank: rank)).assumingMemoryBound(to: Int8.self)
     for row in 0..<rows {
       let p = w + row * rowBytes
       for block in 0..<(rank + 31) / 32 {
         let columns = 32 * block..<min(rank, 32 * block + 32)
         var largest: Float = 0
-        for k in columns { largest = max(largest, abs(F.load1(p, k))) }
-        // Less has no inverse.
-        if largest < 0x1p-115 { continue }
-        scales[16 * block + row] = largest / 127
-        let inverse = 127 / largest
+        for k in columns { largest = max(largest, abs(factor * F.load1(p, k))) }
+        let scale = Float16(largest / 127)
+        if scale == 0 { continue }
+        scales[16 * block + row] = scale
+        let inverse = 1 / Float(scale)
         for k in columns {
-          let code = (F.load1(p, k) * inverse).rounded(.toNearestOrEven)
+          // Too small a scale is rounded coarsely: saturate.
+          let code = max(-127, min(127, factor * F.load1(p, k) * inverse)).rounded(.toNearestOrEven)
           codes[k / 2 * 32 + 2 * row + k % 2] = Int8(truncatingIfNeeded: Int32(code))
         }
       }
@@ -98,10 +112,10 @@ public func packFactorPanel(
   }
 }
 
+/// The bytes of a panel of 16 rows.
 public enum FactorPanel {
-  /// Of 16 rows.
-  @inlinable public static func codeBytes(rank: Int) -> Int { (rank + 1) / 2 * 32 }
-  public static func scaleCount(rank: Int) -> Int { (rank + 31) / 32 * 16 }
+  @inlinable public static func scaleBytes(rank: Int) -> Int { (rank + 31) / 32 * 32 }
+  @inlinable public static func byteCount(rank: Int) -> Int { scaleBytes(rank: rank) + (rank + 1) / 2 * 32 }
 }
 
 /// `factor × h` of some tokens as 16-bit integers with a scale for each 32 columns, `[token][stride]` and

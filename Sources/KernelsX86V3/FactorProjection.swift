@@ -90,35 +90,3 @@ private func widen(_ codes: UnsafeRawPointer, _ subBlocks: Int, into values: Uns
     values.storeBytes(of: oddCodes(c, signed: true), toByteOffset: 64 * sub + 32, as: I256.self)
   }
 }
-
-/// Of one token in float32. Rows are read one after the other, as they lie in memory, and fetched ahead: they are as many bytes
-/// as a core reads in the time that they take.
-public func projectFloats(
-  blocks w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, _ x: UnsafePointer<Float>,
-  into h: UnsafeMutablePointer<Float>
-) {
-  for row in 0..<rows {
-    let p = w + row * rowBytes
-    var a = splat(0), b = splat(0)
-    @inline(__always) func product(_ block: Int) -> F256 {
-      let q = p + 34 * block
-      @inline(__always) func codes(_ i: Int) -> F256 {
-        let eight = q.loadUnaligned(fromByteOffset: 2 + 8 * i, as: Int64.self)
-        return toFloat(_mm256_cvtepi8_epi32(I128(eight, 0)))
-      }
-      var sum = codes(0) * loadFloats(x, 32 * block)
-      sum = fma(codes(1), loadFloats(x, 32 * block + 8), sum)
-      sum = fma(codes(2), loadFloats(x, 32 * block + 16), sum)
-      return fma(codes(3), loadFloats(x, 32 * block + 24), sum)
-    }
-    var block = 0
-    while block + 2 <= columns / 32 {
-      mullama_prefetch(p + 34 * block + 2048)
-      a = fma(product(block), splat(half(p, 34 * block)), a)
-      b = fma(product(block + 1), splat(half(p, 34 * block + 34)), b)
-      block += 2
-    }
-    if block < columns / 32 { a = fma(product(block), splat(half(p, 34 * block)), a) }
-    h[row] = horizontalSum(a + b)
-  }
-}

@@ -4,8 +4,7 @@ import _Builtin_intrinsics.intel
 /// A low-rank term of a tile: `b · h[token]` for 16 rows of a packed factor.
 public struct FactorTerm {
   /// The panel of the 16 rows, as `packFactorPanel` writes it.
-  public let codes: UnsafePointer<Int8>
-  public let scales: UnsafePointer<Float>
+  public let panel: UnsafeRawPointer
   public let rank: Int
   /// As `quantizeHidden` writes it.
   public let h: UnsafePointer<Int16>
@@ -17,11 +16,10 @@ public struct FactorTerm {
   public let gain: UnsafePointer<Float>?
 
   public init(
-    codes: UnsafePointer<Int8>, scales: UnsafePointer<Float>, rank: Int, h: UnsafePointer<Int16>,
-    hScales: UnsafePointer<Float>, hStride: Int, gain: UnsafePointer<Float>?
+    panel: UnsafeRawPointer, rank: Int, h: UnsafePointer<Int16>, hScales: UnsafePointer<Float>, hStride: Int,
+    gain: UnsafePointer<Float>?
   ) {
-    self.codes = codes
-    self.scales = scales
+    self.panel = panel
     self.rank = rank
     self.h = h
     self.hScales = hScales
@@ -30,15 +28,19 @@ public struct FactorTerm {
     self.gain = gain
   }
 
+  /// Pairs of columns: `[pair][row][2]`.
+  @inlinable @inline(__always) public var codes: UnsafeRawPointer {
+    panel + FactorPanel.scaleBytes(rank: rank)
+  }
+
   /// Begins to fetch the panel.
   @inlinable @inline(__always) public func prefetch() {
-    var code = UnsafeRawPointer(codes)
-    let end = code + FactorPanel.codeBytes(rank: rank)
-    while code < end {
-      mullama_prefetch(code)
-      code += 64
+    var address = panel
+    let end = panel + FactorPanel.byteCount(rank: rank)
+    while address < end {
+      mullama_prefetch(address)
+      address += 64
     }
-    mullama_prefetch(scales)
   }
 
   /// Begins to fetch what `count` tokens from `token` on read.
@@ -77,7 +79,7 @@ public struct FactorTerm {
     _ block: Int, to sums: UnsafePointer<Float>, stride: Int, token: Int, count: Int,
     _ write: (_ low: F256, _ high: F256, _ i: Int) -> Void
   ) {
-    var scale0 = loadFloats(scales, 16 * block), scale1 = loadFloats(scales, 16 * block + 8)
+    var scale0 = loadHalves(panel, 32 * block), scale1 = loadHalves(panel, 32 * block + 16)
     if let gain {
       scale0 = scale0 * loadFloats(gain)
       scale1 = scale1 * loadFloats(gain, 8)
@@ -111,7 +113,7 @@ public struct FactorTerm {
   /// that needs more registers than there are.
   @inline(__always) private func dot<let Tokens: Int>(_ block: Int, token: Int) -> TileLanes<Tokens> {
     pairDot(
-      UnsafeRawPointer(codes + 512 * block), byteCount: 32 * pairs(block), step: 32,
+      codes + 512 * block, byteCount: 32 * pairs(block), step: 32,
       UnsafeRawPointer(h + token * hStride + 32 * block), stride: 2 * hStride
     ) { (_mm256_cvtepi8_epi16(load128($0)), _mm256_cvtepi8_epi16(load128($0, 16))) }
   }
@@ -159,8 +161,7 @@ extension FactorTerm {
   /// The term of 16 rows further on.
   @inline(__always) func panel(_ index: Int, gain: UnsafePointer<Float>?) -> FactorTerm {
     FactorTerm(
-      codes: codes + index * FactorPanel.codeBytes(rank: rank),
-      scales: scales + index * FactorPanel.scaleCount(rank: rank), rank: rank, h: h, hScales: hScales,
+      panel: panel + index * FactorPanel.byteCount(rank: rank), rank: rank, h: h, hScales: hScales,
       hStride: hStride, gain: gain)
   }
 }
@@ -170,7 +171,7 @@ private func addSixteen(_ term: FactorTerm, panels: Int, to y: UnsafeMutablePoin
   let x = InlineArray<8, I256> { broadcast32(term.h + 2 * $0) }
   let hScale = splat(term.hScales[0])
   for panel in 0..<panels {
-    let codes = UnsafeRawPointer(term.codes + 256 * panel), row = 16 * panel
+    let scales = term.panel + 288 * panel, codes = scales + 32, row = 16 * panel
     @inline(__always) func half(_ offset: Int) {
       @inline(__always) func product(_ pair: Int) -> I256 {
         _mm256_madd_epi16(_mm256_cvtepi8_epi16(load128(codes, 32 * pair + 2 * offset)), x[pair])
@@ -179,7 +180,7 @@ private func addSixteen(_ term: FactorTerm, panels: Int, to y: UnsafeMutablePoin
         _mm256_add_epi32(product(0), product(1)), _mm256_add_epi32(product(2), product(3)))
       let high = _mm256_add_epi32(
         _mm256_add_epi32(product(4), product(5)), _mm256_add_epi32(product(6), product(7)))
-      var scale = loadFloats(term.scales, row + offset)
+      var scale = loadHalves(scales, 2 * offset)
       if let gain = term.gain { scale = scale * loadFloats(gain, row + offset) }
       let sum = fma(toFloat(_mm256_add_epi32(low, high)), scale * hScale, loadFloats(y, row + offset))
       store(sum, y, row + offset)

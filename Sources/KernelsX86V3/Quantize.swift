@@ -47,9 +47,11 @@ struct Block32 {
 }
 
 extension Block32 {
-  /// Writes the 34 bytes of a block of Q8_0.
-  @inline(__always) func writeQ8(_ target: UnsafeMutableRawPointer) {
-    let scale = Float16(max(largest, -smallest) / 127)
+  @inline(__always) var largestMagnitude: Float { max(largest, -smallest) }
+
+  /// Writes the 34 bytes of a block of Q8_0, whose scale is that of `largest`.
+  @inline(__always) func writeQ8(_ target: UnsafeMutableRawPointer, largest: Float) {
+    let scale = Float16(largest / 127)
     let values = rounded(center: 0, inverse: scale > 0 ? 1 / Float(scale) : 0)
     // Too small a scale is rounded coarsely: saturate.
     let packed = _mm256_packs_epi16(

@@ -9,7 +9,7 @@ extension FactorTerm {
     let hScale = hScales + token * scaleStride
     for block in 0..<(rank + 31) / 32 {
       let lanes: InlineArray<Tokens, I512> = dot(block, token: token)
-      var scale = loadFloats16(scales, 16 * block)
+      var scale = loadHalves16(panel, 32 * block)
       if let gain { scale = scale * loadFloats16(gain) }
       for t in 0..<Tokens {
         sums[t] = fma(toFloat(lanes[t]), scale * splat512(hScale[t * scaleStride + block]), sums[t])
@@ -22,7 +22,7 @@ extension FactorTerm {
   private func dot<let Tokens: Int>(_ block: Int, token: Int) -> InlineArray<Tokens, I512> {
     var lanes = InlineArray<Tokens, I512>(repeating: _mm512_setzero_si512())
     let values = UnsafeRawPointer(h + token * hStride + 32 * block)
-    let codes = UnsafeRawPointer(codes + 512 * block)
+    let codes = codes + 512 * block
     @inline(__always) func step(_ pair: Int) {
       let w = _mm512_cvtepi8_epi16(load256(codes, 32 * pair))
       for t in 0..<Tokens {

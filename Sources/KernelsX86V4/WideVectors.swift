@@ -13,6 +13,11 @@ typealias F512 = __m512
   UnsafeRawPointer(p + index).loadUnaligned(as: F512.self)
 }
 
+/// Sixteen half-precision numbers as floats.
+@inline(__always) func loadHalves16(_ p: UnsafeRawPointer, _ offset: Int = 0) -> F512 {
+  _mm512_cvtph_ps(load256(p, offset))
+}
+
 @inline(__always) func storeFloats16(_ v: F512, _ p: UnsafeMutablePointer<Float>, _ index: Int = 0) {
   UnsafeMutableRawPointer(p + index).storeBytes(of: v, as: F512.self)
 }

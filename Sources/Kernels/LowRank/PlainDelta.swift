@@ -17,6 +17,8 @@ struct PlainPair {
   let b: WeightTile
   /// `b`, if the pair is packed; then `a` is too.
   let panels: FactorPanels?
+  /// Do each two blocks of a packed `a` share a scale?
+  let sharesScales: Bool
   let scale: Float
   let gain: UnsafeMutablePointer<Float>?
   let rank: Int
@@ -26,7 +28,8 @@ struct PlainPair {
     self.a = WeightTile(a)
     b = WeightTile(segment.b)
     panels = packed?.b
-    scale = segment.scale * (packed?.aFactor ?? 1)
+    sharesScales = packed?.sharesScales ?? false
+    scale = segment.scale * (packed.map { $0.aFactor * $0.bFactor } ?? 1)
     gain = segment.gain?.pointer
     rank = segment.rank
   }

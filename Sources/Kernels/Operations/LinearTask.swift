@@ -140,7 +140,8 @@ final class LinearTask: PoolTask {
     if part.pair.panels != nil, let factors {
       factors._withUnsafeGuaranteedRef { factors in
         factors.project(
-          part.pair.a, part.weightType, x, item.tokens, target, rows.columns, scratch.base(worker))
+          part.pair.a, part.pair.sharesScales, part.weightType, x, item.tokens, target, rows.columns,
+          scratch.base(worker))
         factors.quantize(rows, part.column, part.pair.a.rows, item.tokens, part.pair.scale)
       }
       return
@@ -198,7 +199,7 @@ final class LinearTask: PoolTask {
       for part in delta.parts {
         let part = plan.parts[part]
         if let panels = part.pair.panels {
-          panels.forEachRange(first, rows, fetch)
+          fetch(panels.panel(row: first), panels.byteCount(rows: rows))
         } else {
           let b = part.pair.b.slice(first, rows)
           fetch(b.base, rows * b.rowBytes)

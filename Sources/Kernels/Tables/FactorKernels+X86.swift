@@ -10,10 +10,10 @@
     static let x86V3 = FactorKernels(
       packs: packsV3,
       forms: { weight, width in width == .many ? KernelTable.formsV3(weight, width) : [] },
-      project: { a, weight, x, tokens, h, stride, scratch in
+      project: { a, sharesScales, weight, x, tokens, h, stride, scratch in
         let number = weight.rawValue
         if x.width != .many {
-          projectFew(a, x, tokens, h, stride)
+          projectFew(a, sharesScales, x, tokens, h, stride, scratch)
         } else if prefillReads16(type: number) {
           KernelTable.multiplyV3(a, x, tokens, h, stride, scratch)
         } else {
@@ -37,9 +37,9 @@
     static let x86V4 = FactorKernels(
       packs: packsV3,
       forms: { weight, width in width == .many ? KernelTable.formsV4(weight, width) : [] },
-      project: { a, weight, x, tokens, h, stride, scratch in
+      project: { a, sharesScales, weight, x, tokens, h, stride, scratch in
         if x.width != .many {
-          projectFew(a, x, tokens, h, stride)
+          projectFew(a, sharesScales, x, tokens, h, stride, scratch)
         } else if readsPairs(type: weight.rawValue) {
           let activations = BatchActivations(x.int8Pairs, columns: a.columns)
           for first in Swift.stride(from: 0, to: a.rows, by: 16) {
@@ -62,12 +62,19 @@
 
     /// A token after the other: its bits do not depend on how many there are.
     private static func projectFew(
-      _ a: WeightTile, _ x: ActivationView, _ tokens: Int, _ h: UnsafeMutablePointer<Float>, _ stride: Int
+      _ a: WeightTile, _ sharesScales: Bool, _ x: ActivationView, _ tokens: Int,
+      _ h: UnsafeMutablePointer<Float>, _ stride: Int, _ scratch: UnsafeMutableRawPointer
     ) {
       for token in 0..<tokens {
-        projectFloats(
-          blocks: a.base, rowBytes: a.rowBytes, rows: a.rows, columns: a.columns,
-          x.floats + token * x.columns, into: h + token * stride)
+        let x = x.floats + token * x.columns, h = h + token * stride
+        if sharesScales {
+          projectShorts(
+            blocks: a.base, rowBytes: a.rowBytes, rows: a.rows, columns: a.columns, x, into: h,
+            scratch: scratch)
+        } else {
+          projectFloats(
+            blocks: a.base, rowBytes: a.rowBytes, rows: a.rows, columns: a.columns, x, into: h)
+        }
       }
     }
 
@@ -84,9 +91,8 @@
     /// The panel that begins at `row`, and the columns of `h` from `column` on.
     init(_ b: FactorPanels, row: Int, _ h: HiddenRows, _ column: Int, gain: UnsafePointer<Float>?) {
       self.init(
-        codes: b.codes + row / 16 * FactorPanel.codeBytes(rank: b.rank),
-        scales: b.scales + row / 16 * FactorPanel.scaleCount(rank: b.rank), rank: b.rank,
-        h: h.codes + column, hScales: h.scales + column / 32, hStride: h.columns, gain: gain)
+        panel: b.panel(row: row), rank: b.rank, h: h.codes + column, hScales: h.scales + column / 32,
+        hStride: h.columns, gain: gain)
     }
   }
 

@@ -8,12 +8,12 @@ final class FactorKernels: Sendable {
   let packs: @Sendable (_ weight: TensorType) -> Bool
   /// What `project` reads of the input that a matrix of this type multiplies: nothing that the matrix does not read too.
   let forms: @Sendable (_ weight: TensorType, _ width: BatchWidth) -> ActivationForms
-  /// `h[token × stride + k] = a[k] · x[token]`, where `a` is Q8_0 and stands beside a matrix of type `weight`. Many tokens
-  /// are read as that matrix reads them, few as float32.
+  /// `h[token × stride + k] = a[k] · x[token]`, where `a` is Q8_0, perhaps with a scale that each two blocks share, and stands
+  /// beside a matrix of type `weight`. Many tokens are read as that matrix reads them, few as float32 or 16-bit integers.
   let project: Project
   typealias Project =
     @Sendable (
-      _ a: WeightTile, _ weight: TensorType, _ x: ActivationView, _ tokens: Int,
+      _ a: WeightTile, _ sharesScales: Bool, _ weight: TensorType, _ x: ActivationView, _ tokens: Int,
       _ h: UnsafeMutablePointer<Float>, _ stride: Int, _ scratch: UnsafeMutableRawPointer
     ) -> Void
   /// Makes 16-bit integers of `factor × h` for some tokens of a part of rank `rank`, from its column on.
@@ -44,15 +44,14 @@ final class FactorKernels: Sendable {
 
 /// A packed B as kernels see it (the layout: `KernelsX86V3/FactorPacking.swift`).
 struct FactorPanels {
-  let codes: UnsafePointer<Int8>
-  let scales: UnsafePointer<Float>
+  let base: UnsafeRawPointer
   let rank: Int
+  /// Of 16 rows.
+  let panelBytes: Int
 
-  /// Calls `body` with the address and the length of what 16 or more rows from `first` on read.
-  func forEachRange(_ first: Int, _ count: Int, _ body: (UnsafeRawPointer, Int) -> Void) {
-    let codeBytes = (rank + 1) / 2 * 32, scaleBytes = (rank + 31) / 32 * 64
-    let panel = first / 16, panels = (count + 15) / 16
-    body(UnsafeRawPointer(codes) + panel * codeBytes, panels * codeBytes)
-    body(UnsafeRawPointer(scales) + panel * scaleBytes, panels * scaleBytes)
-  }
+  /// The panel that begins with `row`, a multiple of 16.
+  @inline(__always) func panel(row: Int) -> UnsafeRawPointer { base + row / 16 * panelBytes }
+
+  /// The bytes of `rows` rows from one of a panel's first on.
+  @inline(__always) func byteCount(rows: Int) -> Int { (rows + 15) / 16 * panelBytes }
 }

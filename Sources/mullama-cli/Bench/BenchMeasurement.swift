@@ -3,7 +3,8 @@ import Mullama
 /// Rounds of prefill and decode over random tokens, through the forward path that answers prompts.
 ///
 /// A machine's memory and cores are faster at one time than at another, for milliseconds and for minutes. So base and adapters
-/// take turns, half a layer each; which of them begins, alternates.
+/// take turns, half a layer each; which of them begins, alternates. Nor is all memory equally fast: which addresses share a set
+/// of a cache is luck. So the two groups of sequences exchange their roles as well.
 struct BenchMeasurement {
   /// Seconds of one round.
   struct Round {
@@ -28,12 +29,14 @@ struct BenchMeasurement {
   /// Bytes of keys and values of all sequences, when `memory` was taken.
   private(set) var cacheByteCount: Int
   private let group: SequenceGroup
-  /// What has no adapters, beside a group that has.
-  private let base: SequenceGroup?
+  /// What runs in turns with it, if the model has adapters: one group with them, one without.
+  private let other: SequenceGroup?
   private let prompt: [Int32]
   /// `[step][sequence]`
   private let continuations: [Int32]
-  private var baseBegins = true
+  /// Pairs of runs that took turns: prefills, and stretches of decode.
+  private var prefillTurns = 0
+  private var decodeTurns = 0
 
   /// Tokens of a sequence for which one part of the base's speed is found.
   private static let stretch = 8
@@ -66,15 +69,16 @@ struct BenchMeasurement {
     memory = .current()
     cacheByteCount = group.cacheByteCount
     // Made here: its memory is the measurement's.
-    base = hasAdapters ? try makeGroup() : nil
-    try base?.prefill(prompt)
+    other = hasAdapters ? try makeGroup() : nil
+    try other?.prefill(prompt)
   }
 
   /// One more round; with adapters, also one of the base model.
   mutating func measure() throws {
     var bare = Round(decode: plan.batches.map { _ in 0 }), adapted = bare
-    for group in [group, base] { group?.align(1, length: plan.depth) }
-    let prefill = try inTurns(group.passes(prefill: prompt), lead: 1.0 / 8)
+    for group in [group, other] { group?.align(1, length: plan.depth) }
+    let prefill = try inTurns(group.passes(prefill: prompt), lead: 1.0 / 8, turn: prefillTurns)
+    prefillTurns += 1
     adapted.prefill = prefill.seconds
     adapted.firstToken = prefill.seconds + choiceSeconds()
     if let base = prefill.base {
@@ -82,10 +86,12 @@ struct BenchMeasurement {
       prefillKept.append(base / prefill.seconds)
     }
     for (index, batch) in plan.batches.enumerated() {
-      for group in [group, base] { group?.align(batch, length: plan.depth + plan.prompt) }
+      for group in [group, other] { group?.align(batch, length: plan.depth + plan.prompt) }
       for first in stride(from: 0, to: plan.generate, by: Self.stretch) {
         let steps = first..<min(first + Self.stretch, plan.generate)
-        let decode = try inTurns(Self.passes(continuations, plan, batch, steps), lead: 1.0 / 2)
+        let decode = try inTurns(
+          Self.passes(continuations, plan, batch, steps), lead: 1.0 / 2, turn: decodeTurns)
+        decodeTurns += 1
         adapted.decode[index] += decode.seconds
         if let base = decode.base {
           bare.decode[index] += base
@@ -94,7 +100,7 @@ struct BenchMeasurement {
       }
     }
     rounds.append(adapted)
-    if base != nil {
+    if other != nil {
       baseRounds.append(bare)
     } else {
       memory = memory.largest(.current())
@@ -104,23 +110,27 @@ struct BenchMeasurement {
 
   /// Seconds of passes, and of the base model's in turns with them, if the model has adapters.
   ///
-  /// - Parameter lead: what part of a pass one is ahead.
-  private mutating func inTurns(
-    _ passes: [SequenceGroup.Pass], lead: Double
+  /// - Parameters:
+  ///   - lead: What part of a pass one is ahead.
+  ///   - turn: Of four, each group has adapters in two, and begins with them in one.
+  private func inTurns(
+    _ passes: [SequenceGroup.Pass], lead: Double, turn: Int
   ) throws -> (seconds: Double, base: Double?) {
-    var run = PassRun(group, passes)
-    guard let base else {
+    guard let other else {
+      var run = PassRun(group, passes)
       while !run.isDone { try run.advance() }
       return (run.seconds, nil)
     }
-    var baseRun = PassRun(base, passes)
+    let (adapted, base) = turn & 1 == 0 ? (group, other) : (other, group)
+    adapted.usesAdapters = true
+    base.usesAdapters = false
+    var run = PassRun(adapted, passes), baseRun = PassRun(base, passes)
     let steps = Int(lead * Double(group.stepCount))
-    if baseBegins {
+    if turn & 2 == 0 {
       try PassRun.inTurns(&baseRun, &run, lead: steps)
     } else {
       try PassRun.inTurns(&run, &baseRun, lead: steps)
     }
-    baseBegins.toggle()
     return (run.seconds, baseRun.seconds)
   }
 
