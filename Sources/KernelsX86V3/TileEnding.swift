@@ -42,7 +42,7 @@ public struct TileEnding {
 }
 
 /// Sums to which an ending is done, some tokens' together, which stay in the first-level cache until then; with `adding`, what
-/// `y` has belongs to `W·x`. What the ending reads and writes is fetched as each tile begins: none of it is near by then.
+/// `y` has belongs to `W·x`. What the ending writes is fetched as each tile begins, as it is not near; `h` is in the second-level cache.
 struct EndedOutput: TileOutput {
   let ending: TileEnding
   /// 16 sums of each token.
@@ -57,7 +57,7 @@ struct EndedOutput: TileOutput {
   @inline(__always) func begin() { ending.prefetch() }
 
   @inline(__always) func begin(token: Int, count: Int) {
-    ending.prefetch(token: token, count: count, y + token * stride, stride: stride)
+    for t in token..<token + count { mullama_prefetch_write(y + t * stride) }
   }
 
   @inline(__always) func write<let Tokens: Int>(_ sums: TileSums<Tokens>, token: Int) {
