@@ -171,7 +171,8 @@ private func addSixteen(_ term: FactorTerm, panels: Int, to y: UnsafeMutablePoin
   let x = InlineArray<8, I256> { broadcast32(term.h + 2 * $0) }
   let hScale = splat(term.hScales[0])
   for panel in 0..<panels {
-    let scales = term.panel + 288 * panel, codes = scales + 32, row = 16 * panel
+    let scales = term.panel + panel * FactorPanel.byteCount(rank: 16), row = 16 * panel
+    let codes = scales + FactorPanel.scaleBytes(rank: 16)
     @inline(__always) func half(_ offset: Int) {
       @inline(__always) func product(_ pair: Int) -> I256 {
         _mm256_madd_epi16(_mm256_cvtepi8_epi16(load128(codes, 32 * pair + 2 * offset)), x[pair])
