@@ -130,7 +130,7 @@ public func quantizeHidden(
     for k in rank..<32 * blocks { line[k] = 0 }
     for block in 0..<blocks {
       let values = Block32(line + 32 * block)
-      let largest = max(values.largest, -values.smallest)
+      let largest = values.largestMagnitude
       let isTiny = largest < 0x1p-100
       scales[token * (stride / 32) + block] = isTiny ? 0 : factor * (largest / 32767)
       let rounded = values.rounded(center: 0, inverse: isTiny ? 0 : 32767 / largest)

@@ -80,7 +80,7 @@ public func quantize16(
 ) {
   for block in 0..<count / 32 {
     let floats = Block32(x + 32 * block)
-    let largest = max(floats.largest, -floats.smallest)
+    let largest = floats.largestMagnitude
     let scale = largest / 32767
     let values = floats.rounded(center: 0, inverse: largest > 0 ? 32767 / largest : 0)
     let target = UnsafeMutableRawPointer(q + 32 * block)

@@ -7,7 +7,7 @@ import GGUF
 /// A pair of low-rank factors in 8-bit integers, as the fast kernels of quantized models read it: A with a scale for each 64
 /// columns, B with one for each row (each 32 columns of it). Half the bytes of F16.
 ///
-/// Of normally distributed factors a root mean square of 0.4 to 0.6 % is rounded away (computed); of 8-bit activations, which the
+/// Of normally distributed factors a root mean square of 0.5 to 0.6 % is rounded away (computed); of 8-bit activations, which the
 /// same kernels read, about as much.
 package final class PackedPair: Sendable {
   /// Q8_0, `rank × inputs`; the pair's own A if it is that already.
@@ -18,6 +18,7 @@ package final class PackedPair: Sendable {
   let aFactor: Float
   let bFactor: Float
   private let panels: AlignedMemory
+  private let panelBytes: Int
   private let rank: Int
   private let outputs: Int
 
@@ -35,7 +36,8 @@ package final class PackedPair: Sendable {
       let b = Self.readable(b)
       let factor = Self.normalizing(b, exponent: 20)
       bFactor = 1 / factor
-      let count = (b.rows + 15) / 16, panelBytes = FactorPanel.byteCount(rank: rank)
+      let count = (b.rows + 15) / 16
+      panelBytes = FactorPanel.byteCount(rank: rank)
       panels = AlignedMemory(byteCount: count * panelBytes)
       byteCount = panels.byteCount + (sharesScales ? self.a.byteCount : 0)
       for panel in 0..<count {
@@ -53,9 +55,7 @@ package final class PackedPair: Sendable {
   package let byteCount: Int
 
   var b: FactorPanels {
-    FactorPanels(
-      base: UnsafeRawPointer(panels.base), rank: rank,
-      panelBytes: panels.byteCount / max(1, (outputs + 15) / 16))
+    FactorPanels(base: UnsafeRawPointer(panels.base), rank: rank, panelBytes: panelBytes)
   }
 
   /// The factors that are left of the pair's, row-major: what kernels compute with.
@@ -86,8 +86,7 @@ package final class PackedPair: Sendable {
       let memory = AlignedMemory(byteCount: a.rows * rowBytes)
       packFactorRows(
         type: a.type.rawValue, weights: a.base, rowBytes: a.rowBytes, rows: a.rows, columns: a.columns,
-        factor: factor,
-        into: memory.base)
+        factor: factor, into: memory.base)
       return (
         WeightMatrix(
           type: .q8_0, rows: a.rows, columns: a.columns, base: UnsafeRawPointer(memory.base),

@@ -34,8 +34,7 @@ struct BenchMeasurement {
   private let prompt: [Int32]
   /// `[step][sequence]`
   private let continuations: [Int32]
-  /// Pairs of runs that took turns: prefills, and stretches of decode.
-  private var prefillTurns = 0
+  /// Stretches of decode that took turns.
   private var decodeTurns = 0
 
   /// Tokens of a sequence for which one part of the base's speed is found.
@@ -77,8 +76,7 @@ struct BenchMeasurement {
   mutating func measure() throws {
     var bare = Round(decode: plan.batches.map { _ in 0 }), adapted = bare
     for group in [group, other] { group?.align(1, length: plan.depth) }
-    let prefill = try inTurns(group.passes(prefill: prompt), lead: 1.0 / 8, turn: prefillTurns)
-    prefillTurns += 1
+    let prefill = try inTurns(group.passes(prefill: prompt), lead: 1.0 / 8, turn: rounds.count)
     adapted.prefill = prefill.seconds
     adapted.firstToken = prefill.seconds + choiceSeconds()
     if let base = prefill.base {
