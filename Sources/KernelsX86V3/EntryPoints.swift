@@ -1,6 +1,8 @@
 // The entry points of this target, one switch each from the file's type number (ggml.h) to the kernel compiled
 // for that format. Raw pointers only: the caller, Kernels, has checked every shape.
 
+import CProcessor
+
 /// Does this target have kernels for a tensor type?
 public func supports(type: UInt32) -> Bool {
   switch type {
@@ -18,19 +20,20 @@ public func multipliesLowRank(type: UInt32) -> Bool { readsFloats(type: type) ||
 /// Formats whose prefill reads 16-bit activations (the rest: 8-bit).
 public func prefillReads16(type: UInt32) -> Bool { type == 8 || type == 20 || type == 23 }
 
-/// `y[row] = w[row] · x` for one token as `quantize16` writes it, or as floats.
+/// `y[row] = w[row] · x` for one token as `quantize16` writes it, or as floats. What lies `beside` the rows is fetched.
 public func matVec(
   type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int,
   floats: UnsafePointer<Float>,
   q16: UnsafePointer<Int16>, scales: UnsafePointer<Float>, sums32: UnsafePointer<Float>,
-  sums16: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer
+  sums16: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, beside: RowStreams,
+  scratch: UnsafeMutableRawPointer
 ) {
   let x = Activations16(codes: q16, scales: scales, sums32: sums32, sums16: sums16)
   @inline(__always) func packed<F: CodeFormat>(_ format: F.Type) {
-    matVec(format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, scratch: scratch)
+    matVec(format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, beside: beside, scratch: scratch)
   }
   @inline(__always) func plain<F: FloatFormat>(_ format: F.Type) {
-    matVec(format, w, rowBytes: rowBytes, rows: rows, columns: columns, floats, y)
+    matVec(format, w, rowBytes: rowBytes, rows: rows, columns: columns, floats, y, beside: beside)
   }
   switch type {
   case 0: plain(F32Format.self)
@@ -55,22 +58,24 @@ public func readsOctets(type: UInt32) -> Bool {
   }
 }
 
-/// `y[row] = w[row] · x` for one token as `quantizeOctets` writes it.
+/// `y[row] = w[row] · x` for one token as `quantizeOctets` writes it. What lies `beside` the rows is fetched.
 public func matVecOctets(
   type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int,
   codes: UnsafePointer<Int8>,
   scales: UnsafePointer<Float>, sums16: UnsafePointer<Float>,
   integerSums: UnsafePointer<Int16>, integerSumScales: UnsafePointer<Float>,
-  into y: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer
+  into y: UnsafeMutablePointer<Float>, beside: RowStreams, scratch: UnsafeMutableRawPointer
 ) {
   let x = OctetActivations(
     codes: codes, scales: scales, sums16: sums16, integerSums: integerSums,
     integerSumScales: integerSumScales)
   @inline(__always) func bytes<F: ByteScaleFormat>(_ format: F.Type) {
-    matVecOctets(format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, scratch: scratch)
+    matVecOctets(
+      format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, beside: beside, scratch: scratch)
   }
   @inline(__always) func sixBits<F: SixBitFormat>(_ format: F.Type) {
-    matVecOctets(format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, scratch: scratch)
+    matVecOctets(
+      format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, beside: beside, scratch: scratch)
   }
   switch type {
   case 10: bytes(Q2_K.self)

@@ -1,3 +1,4 @@
+import CProcessor
 import _Builtin_intrinsics.intel
 
 /// Weights stored as floating-point numbers; activations stay float32.
@@ -56,11 +57,12 @@ enum Q8_0Factor: FloatFormat {
 @inline(__always)
 func matVec<F: FloatFormat>(
   _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, _ x: UnsafePointer<Float>,
-  _ y: UnsafeMutablePointer<Float>
+  _ y: UnsafeMutablePointer<Float>, beside: RowStreams
 ) {
   let whole = columns & ~31
   for row in 0..<rows {
     let p = w + row * rowBytes
+    beside.fetch(row, 1)
     var a = splat(0), b = splat(0), c = splat(0), d = splat(0)
     var i = 0
     while i < whole {

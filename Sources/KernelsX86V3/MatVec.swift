@@ -111,12 +111,13 @@ private func multiplyRow<F: CodeFormat>(
 @inline(never)
 func matVec<F: CodeFormat>(
   _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, _ x: Activations16,
-  _ y: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer
+  _ y: UnsafeMutablePointer<Float>, beside: RowStreams, scratch: UnsafeMutableRawPointer
 ) {
   let blocks = columns / F.weightsPerBlock
   let factors = scratch.assumingMemoryBound(to: Float.self)
   for row in 0..<rows {
     let p = w + row * rowBytes
+    beside.fetch(row, 1)
     let offset = scaleRow(format, p, blocks: blocks, x, factors)
     y[row] = horizontalSum(offset + multiplyRow(format, p, blocks: blocks, x, factors))
   }

@@ -44,12 +44,13 @@ private func storeScaleMasks(_ p: UnsafeMutableRawPointer) {
 func matVecOctets<F: ByteScaleFormat>(
   _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int,
   _ activations: OctetActivations,
-  _ y: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer
+  _ y: UnsafeMutablePointer<Float>, beside: RowStreams, scratch: UnsafeMutableRawPointer
 ) {
   storeScaleMasks(scratch)
   mullama_in_order()
   let masks = UnsafeRawPointer(scratch)
   for row in 0..<rows {
+    beside.fetch(row, 1)
     var total = splat(0), other = splat(0), offset = splat(0)
     for block in 0..<columns / 256 {
       let b = w + row * rowBytes + block * F.bytesPerBlock

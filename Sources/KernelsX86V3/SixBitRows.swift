@@ -133,7 +133,7 @@ private func multiplyRow<F: SixBitFormat>(
 @inline(never)
 func matVecOctets<F: SixBitFormat>(
   _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int, _ x: OctetActivations,
-  _ y: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer
+  _ y: UnsafeMutablePointer<Float>, beside: RowStreams, scratch: UnsafeMutableRawPointer
 ) {
   let blocks = columns / 256
   let sums = scratch.assumingMemoryBound(to: Float.self), prepared = scratch + 256
@@ -143,6 +143,7 @@ func matVecOctets<F: SixBitFormat>(
     let first = rows < 8 ? row : min(row, rows - 8)
     let stride = rows < 8 ? 0 : rowBytes, count = rows < 8 ? 1 : 8
     let p = w + first * rowBytes
+    beside.fetch(first, count)
     let offsets = prepare(p, stride, blocks: blocks, bytesPerBlock: F.bytesPerBlock, x, prepared)
     for index in 0..<count {
       let total = multiplyRow(

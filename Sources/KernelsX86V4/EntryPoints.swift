@@ -1,3 +1,4 @@
+import CProcessor
 import KernelsX86V3
 
 // The entry points of this target, one switch from the file's type number (ggml.h) to the kernel compiled for that
@@ -62,15 +63,15 @@ public func readsPairs(type: UInt32) -> Bool { (10...14).contains(type) }
 /// Has a type a kernel that reads a few tokens' 16-bit activations, `matVec`?
 public func hasLanes(type: UInt32) -> Bool { type == 12 || type == 13 || type == 14 }
 
-/// `y[token × stride + row] = w[row] · x[token]` for up to `laneTokens` tokens.
+/// `y[token × stride + row] = w[row] · x[token]` for up to `laneTokens` tokens. What lies `beside` the rows is fetched.
 public func matVec(
   type: UInt32, weights w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, _ x: PlaneActivations,
-  into y: UnsafeMutablePointer<Float>, stride: Int
+  into y: UnsafeMutablePointer<Float>, stride: Int, beside: RowStreams
 ) {
   switch type {
-  case 12: matVec(Q4_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride)
-  case 13: matVec(Q5_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride)
-  case 14: matVec(Q6_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride)
+  case 12: matVec(Q4_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride, beside: beside)
+  case 13: matVec(Q5_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride, beside: beside)
+  case 14: matVec(Q6_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride, beside: beside)
   default: preconditionFailure("no kernel for tensor type \(type)")
   }
 }

@@ -109,7 +109,7 @@ private func dotMinima(_ minima: (I512, I512), _ sums: UnsafePointer<Int8>) -> I
 @inline(__always)
 func matVec<F: LaneFormat>(
   _ format: F.Type, _ w: UnsafeRawPointer, rowBytes: Int, rows: Int, tokens: Int, _ x: PlaneActivations,
-  _ y: UnsafeMutablePointer<Float>, stride: Int
+  _ y: UnsafeMutablePointer<Float>, stride: Int, beside: RowStreams
 ) {
   @inline(__always) func run<let Tokens: Int>(_ size: InlineArray<Tokens, Bool>.Type) {
     let single = rows < 16
@@ -119,6 +119,7 @@ func matVec<F: LaneFormat>(
       // lane reads one.
       let first = single ? row : min(row, rows - 16)
       let p = w + first * rowBytes
+      beside.fetch(first, single ? 1 : 16)
       let sums: InlineArray<Tokens, F512> = sixteenRows(
         format, SixteenRows(base: p, stride: single ? 0 : rowBytes), x, ahead: p + 16 * rowBytes + reachAhead)
       for t in 0..<Tokens {

@@ -1,3 +1,4 @@
+import CProcessor
 import GGUF
 
 /// How the rows of a batch are given to a matrix multiplication.
@@ -163,6 +164,8 @@ struct WeightTile {
   let rowBytes: Int
   let rows: Int
   let columns: Int
+  /// What is read with the results of its rows: kernels fetch it while they multiply these.
+  var beside = RowStreams()
 
   /// All of them.
   init(_ matrix: WeightMatrix) { self.init(matrix, first: 0, rows: matrix.rows) }

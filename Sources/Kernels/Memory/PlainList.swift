@@ -54,4 +54,10 @@ final class PlainList<Element>: @unchecked Sendable {
   }
 
   var view: View { View(base: base) }
+
+  /// Where an element, or the one that would be appended next, lies; as long as nothing is appended.
+  func address(of index: Int) -> UnsafePointer<Element> {
+    assert(index >= 0 && index <= count)
+    return UnsafePointer(base + index)
+  }
 }

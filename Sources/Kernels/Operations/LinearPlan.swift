@@ -1,3 +1,4 @@
+import CProcessor
 import GGUF
 
 /// What the items of a linear region read: numbers and addresses only. Whoever made the plan holds what they point
@@ -17,6 +18,8 @@ final class LinearPlan {
     let tiles: Range<Int>
     /// Its deltas, in the order of the batch's rows.
     let deltas: Range<Int>
+    /// What its deltas read with the results of its rows, where these are few tokens' each.
+    let streams: Range<Int>
     /// The first row of the base matrix that any of the tokens uses; behind the last one if its rows are all replaced.
     let firstBaseRow: Int
   }
@@ -57,6 +60,7 @@ final class LinearPlan {
   let deltas = PlainList<Delta>(capacity: 64)
   let parts = PlainList<Part>(capacity: 64)
   let projections = PlainList<Projection>(capacity: 64)
+  private let streams = PlainList<RowStream>(capacity: 64)
   /// The quantized forms that the region reads.
   private(set) var forms: ActivationForms = []
   /// Columns of `hidden`: the ranks of the largest deltas of all slots that multiply the same rows.
@@ -74,6 +78,7 @@ final class LinearPlan {
     deltas.removeAll()
     parts.removeAll()
     projections.removeAll()
+    streams.removeAll()
     forms = []
     hiddenColumns = 0
     nextColumn = 0
@@ -100,7 +105,7 @@ final class LinearPlan {
     // Slots of other rows may use the same columns.
     if slots.count > 0, slots[slots.count - 1].firstToken != tokenRange.lowerBound { nextColumn = 0 }
     let weight = WeightTile(operand.weight)
-    let firstDelta = deltas.count
+    let firstDelta = deltas.count, firstStream = streams.count
     var lastColumn = nextColumn
     var baseTokens = tokens
     var firstBaseRow = weight.rows
@@ -118,12 +123,17 @@ final class LinearPlan {
     if firstBaseRow < weight.rows { forms.formUnion(table.forms(weight.type, width)) }
     let rows = Self.tileRows(weight, tokens: tokens, threads: threads, table)
     let tiles = (weight.rows + rows - 1) / rows
-    if tokens > BatchWidth.fewRows { isFew = false }
+    if tokens > BatchWidth.fewRows {
+      isFew = false
+    } else {
+      for index in firstDelta..<deltas.count { addStreams(of: deltas[index]) }
+    }
     slots.append(
       Slot(
         weight: weight, bias: operand.bias?.pointer, output: output.pointer + column, stride: output.columns,
         firstToken: tokenRange.lowerBound, tokens: tokens, tileRows: rows,
-        tiles: tileCount..<tileCount + tiles, deltas: firstDelta..<deltas.count, firstBaseRow: firstBaseRow))
+        tiles: tileCount..<tileCount + tiles, deltas: firstDelta..<deltas.count,
+        streams: firstStream..<streams.count, firstBaseRow: firstBaseRow))
     tileCount += tiles
   }
 
@@ -153,6 +163,25 @@ final class LinearPlan {
     deltas.append(
       Delta(firstToken: run.first, tokens: run.count, values: delta, parts: firstPart..<parts.count))
     return column
+  }
+
+  /// A few kilobytes of each factor, whose lines would be waited for otherwise: few tokens leave nothing else to do meanwhile.
+  private func addStreams(of delta: Delta) {
+    for index in delta.parts {
+      let pair = parts[index].pair
+      if let panels = pair.panels {
+        streams.append(RowStream(base: panels.base, bytesPerSixteenRows: panels.panelBytes))
+      } else {
+        streams.append(RowStream(base: pair.b.base, bytesPerSixteenRows: 16 * pair.b.rowBytes))
+      }
+    }
+    if let gain = delta.values.gain { streams.append(RowStream(base: gain, bytesPerSixteenRows: 64)) }
+    if let bias = delta.values.bias { streams.append(RowStream(base: bias, bytesPerSixteenRows: 64)) }
+  }
+
+  /// What lies beside the rows of a slot from `row` on, until the plan changes.
+  func streams(beside slot: Slot, row: Int) -> RowStreams {
+    RowStreams(first: streams.address(of: slot.streams.lowerBound), count: slot.streams.count, row: row)
   }
 
   /// Threads get equally many of a run, which has at least one, but for a multiple of eight: the largest tile of the kernels.

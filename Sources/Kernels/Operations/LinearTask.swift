@@ -1,4 +1,3 @@
-import CProcessor
 import Synchronization
 
 /// One parallel region: matrices that share an input, with every adapter's delta. Each multiplies all rows, or, as the
@@ -158,14 +157,15 @@ final class LinearTask: PoolTask {
   ) {
     let output = slot.output + first
     let work = scratch.base(worker)
-    if slot.tokens <= BatchWidth.fewRows { fetch(slot, first, rows) }
+    var weight = slot.weight.slice(first, rows)
+    weight.beside = plan.streams(beside: slot, row: first)
     waitForQuantizations()
-    if fused(slot, first, rows, output, input, worker) { return }
+    if fused(slot, weight, first, output, input, worker) { return }
     // All rows together even if their adapters differ, and even those whose matrix is replaced below: so no row's bits
     // depend on what its neighbours use.
     if first + rows > slot.firstBaseRow {
       table.multiply(
-        slot.weight.slice(first, rows), input.dropping(tokens: slot.firstToken), slot.tokens,
+        weight, input.dropping(tokens: slot.firstToken), slot.tokens,
         output + slot.firstToken * slot.stride, slot.stride, work)
     }
     if !slot.deltas.isEmpty {
@@ -188,38 +188,15 @@ final class LinearTask: PoolTask {
     addBias(slot.bias, first, rows, output + slot.firstToken * slot.stride, slot.stride, slot.tokens)
   }
 
-  /// Begins to fetch what is added to a tile's rows: a few kilobytes of each factor, whose first bytes would be waited for
-  /// otherwise, when few tokens leave nothing else to do meanwhile.
-  private func fetch(_ slot: LinearPlan.Slot, _ first: Int, _ rows: Int) {
-    func fetch(_ address: UnsafeRawPointer, _ byteCount: Int) {
-      for offset in stride(from: 0, to: byteCount, by: 64) { mullama_prefetch_far(address + offset) }
-    }
-    for index in slot.deltas {
-      let delta = plan.deltas[index]
-      for part in delta.parts {
-        let part = plan.parts[part]
-        if let panels = part.pair.panels {
-          fetch(panels.panel(row: first), panels.byteCount(rows: rows))
-        } else {
-          let b = part.pair.b.slice(first, rows)
-          fetch(b.base, rows * b.rowBytes)
-        }
-      }
-      if let gain = delta.values.gain { fetch(gain + first, 4 * rows) }
-      if let bias = delta.values.bias { fetch(bias + first, 4 * rows) }
-    }
-  }
-
   /// Does a tile whose rows all have one adapter set, or none, in one step, where the table has such a kernel and there is
   /// anything to add.
   private func fused(
-    _ slot: LinearPlan.Slot, _ first: Int, _ rows: Int, _ output: UnsafeMutablePointer<Float>,
-    _ input: ActivationView,
-    _ worker: Int
+    _ slot: LinearPlan.Slot, _ weight: WeightTile, _ first: Int, _ output: UnsafeMutablePointer<Float>,
+    _ input: ActivationView, _ worker: Int
   ) -> Bool {
     let delta = slot.deltas.first.map { plan.deltas[$0] }
     guard slot.deltas.count <= 1, delta != nil || slot.bias != nil,
-      let multiplyAdding = table.multiplyAdding(slot.weight.type, input.width)
+      let multiplyAdding = table.multiplyAdding(weight.type, input.width)
     else {
       return false
     }
@@ -228,7 +205,7 @@ final class LinearTask: PoolTask {
       waitForProjections()
     }
     multiplyAdding(
-      slot.weight.slice(first, rows), input.dropping(tokens: slot.firstToken), slot.tokens,
+      weight, input.dropping(tokens: slot.firstToken), slot.tokens,
       output + slot.firstToken * slot.stride, slot.stride,
       TileDelta(
         parts: plan.parts.view, range: delta?.parts ?? 0..<0, gain: delta?.values.gain,

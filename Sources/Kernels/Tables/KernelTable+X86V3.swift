@@ -72,14 +72,15 @@
           type: number, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, columns: w.columns,
           codes: octets.codes, scales: octets.scales, sums16: octets.sums16,
           integerSums: octets.integerSums, integerSumScales: octets.integerSumScales, into: y,
-          scratch: scratch)
+          beside: w.beside, scratch: scratch)
         return
       }
       if x.width == .one {
         matVec(
           type: number, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, columns: w.columns,
           floats: x.floats, q16: UnsafePointer(x.int16.codes.assumingMemoryBound(to: Int16.self)),
-          scales: x.int16.scales, sums32: x.int16.sums32, sums16: x.int16.sums16, into: y, scratch: scratch)
+          scales: x.int16.scales, sums32: x.int16.sums32, sums16: x.int16.sums16, into: y,
+          beside: w.beside, scratch: scratch)
       } else if readsPanels(w.type, x.width) {
         multiplyPanels(w, x, tokens, y, stride, nil, scratch)
       } else {

@@ -67,7 +67,7 @@
           type: w.type.rawValue, weights: w.base, rowBytes: w.rowBytes, rows: w.rows, tokens: tokens,
           PlaneActivations(
             columns: w.columns, rows: x.planes.rows, codes: x.planes.codes, scales: x.planes.scales,
-            sums: x.planes.sums, negatives: x.planes.negatives), into: y, stride: stride)
+            sums: x.planes.sums, negatives: x.planes.negatives), into: y, stride: stride, beside: w.beside)
         return
       }
       if readsBytes(w.type, x.width) {
