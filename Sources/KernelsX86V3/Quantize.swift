@@ -46,8 +46,24 @@ struct Block32 {
   }
 }
 
+@inline(__always) private func magnitude(_ v: F256) -> F256 {
+  _mm256_and_ps(v, unsafeBitCast(_mm256_set1_epi32(0x7FFF_FFFF), to: F256.self))
+}
+
+@inline(__always) func largestLane(_ v: F256) -> Float {
+  let four = _mm_max_ps(v.lowHalf, v.highHalf)
+  let two = _mm_max_ps(four, SIMD4(four.z, four.w, four.z, four.w))
+  return _mm_max_ps(two, SIMD4(repeating: two.y)).x
+}
+
 extension Block32 {
-  @inline(__always) var largestMagnitude: Float { max(largest, -smallest) }
+  @inline(__always) var largestMagnitude: Float { largestLane(magnitudes) }
+
+  /// In each lane the largest of its four values.
+  @inline(__always) var magnitudes: F256 {
+    _mm256_max_ps(
+      _mm256_max_ps(magnitude(v0), magnitude(v1)), _mm256_max_ps(magnitude(v2), magnitude(v3)))
+  }
 
   /// Writes the 34 bytes of a block of Q8_0, whose scale is that of `largest`.
   @inline(__always) func writeQ8(_ target: UnsafeMutableRawPointer, largest: Float) {

@@ -66,15 +66,9 @@
       _ h: UnsafeMutablePointer<Float>, _ stride: Int, _ scratch: UnsafeMutableRawPointer
     ) {
       for token in 0..<tokens {
-        let x = x.floats + token * x.columns, h = h + token * stride
-        if sharesScales {
-          projectShorts(
-            blocks: a.base, rowBytes: a.rowBytes, rows: a.rows, columns: a.columns, x, into: h,
-            scratch: scratch)
-        } else {
-          projectFloats(
-            blocks: a.base, rowBytes: a.rowBytes, rows: a.rows, columns: a.columns, x, into: h)
-        }
+        projectShorts(
+          blocks: a.base, sharesScales: sharesScales, rowBytes: a.rowBytes, rows: a.rows, columns: a.columns,
+          x.floats + token * x.columns, into: h + token * stride, scratch: scratch)
       }
     }
 

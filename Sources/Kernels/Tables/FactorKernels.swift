@@ -9,7 +9,7 @@ final class FactorKernels: Sendable {
   /// What `project` reads of the input that a matrix of this type multiplies: nothing that the matrix does not read too.
   let forms: @Sendable (_ weight: TensorType, _ width: BatchWidth) -> ActivationForms
   /// `h[token × stride + k] = a[k] · x[token]`, where `a` is Q8_0, perhaps with a scale that each two blocks share, and stands
-  /// beside a matrix of type `weight`. Many tokens are read as that matrix reads them, few as float32 or 16-bit integers.
+  /// beside a matrix of type `weight`. Many tokens are read as that matrix reads them, few as float32, of which it makes 16-bit integers.
   let project: Project
   typealias Project =
     @Sendable (
