@@ -30,7 +30,8 @@ public func matVec(
 ) {
   let x = Activations16(codes: q16, scales: scales, sums32: sums32, sums16: sums16)
   @inline(__always) func packed<F: CodeFormat>(_ format: F.Type) {
-    matVec(format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, beside: beside, scratch: scratch)
+    matVec(
+      format, w, rowBytes: rowBytes, rows: rows, columns: columns, x, y, beside: beside, scratch: scratch)
   }
   @inline(__always) func plain<F: FloatFormat>(_ format: F.Type) {
     matVec(format, w, rowBytes: rowBytes, rows: rows, columns: columns, floats, y, beside: beside)

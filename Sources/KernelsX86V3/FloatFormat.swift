@@ -62,7 +62,7 @@ func matVec<F: FloatFormat>(
   let whole = columns & ~31
   for row in 0..<rows {
     let p = w + row * rowBytes
-    beside.fetch(row, 1)
+    beside.fetch(beside: row, of: rows)
     var a = splat(0), b = splat(0), c = splat(0), d = splat(0)
     var i = 0
     while i < whole {

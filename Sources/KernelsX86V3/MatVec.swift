@@ -117,7 +117,7 @@ func matVec<F: CodeFormat>(
   let factors = scratch.assumingMemoryBound(to: Float.self)
   for row in 0..<rows {
     let p = w + row * rowBytes
-    beside.fetch(row, 1)
+    beside.fetch(beside: row, of: rows)
     let offset = scaleRow(format, p, blocks: blocks, x, factors)
     y[row] = horizontalSum(offset + multiplyRow(format, p, blocks: blocks, x, factors))
   }

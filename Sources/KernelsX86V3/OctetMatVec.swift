@@ -50,7 +50,7 @@ func matVecOctets<F: ByteScaleFormat>(
   mullama_in_order()
   let masks = UnsafeRawPointer(scratch)
   for row in 0..<rows {
-    beside.fetch(row, 1)
+    beside.fetch(beside: row, of: rows)
     var total = splat(0), other = splat(0), offset = splat(0)
     for block in 0..<columns / 256 {
       let b = w + row * rowBytes + block * F.bytesPerBlock

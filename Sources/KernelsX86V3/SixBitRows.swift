@@ -143,7 +143,7 @@ func matVecOctets<F: SixBitFormat>(
     let first = rows < 8 ? row : min(row, rows - 8)
     let stride = rows < 8 ? 0 : rowBytes, count = rows < 8 ? 1 : 8
     let p = w + first * rowBytes
-    beside.fetch(first, count)
+    beside.fetch(beside: first, count, of: rows)
     let offsets = prepare(p, stride, blocks: blocks, bytesPerBlock: F.bytesPerBlock, x, prepared)
     for index in 0..<count {
       let total = multiplyRow(

@@ -69,9 +69,12 @@ public func matVec(
   into y: UnsafeMutablePointer<Float>, stride: Int, beside: RowStreams
 ) {
   switch type {
-  case 12: matVec(Q4_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride, beside: beside)
-  case 13: matVec(Q5_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride, beside: beside)
-  case 14: matVec(Q6_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride, beside: beside)
+  case 12:
+    matVec(Q4_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride, beside: beside)
+  case 13:
+    matVec(Q5_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride, beside: beside)
+  case 14:
+    matVec(Q6_K.self, w, rowBytes: rowBytes, rows: rows, tokens: tokens, x, y, stride: stride, beside: beside)
   default: preconditionFailure("no kernel for tensor type \(type)")
   }
 }

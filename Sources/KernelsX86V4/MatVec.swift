@@ -119,7 +119,7 @@ func matVec<F: LaneFormat>(
       // lane reads one.
       let first = single ? row : min(row, rows - 16)
       let p = w + first * rowBytes
-      beside.fetch(first, single ? 1 : 16)
+      beside.fetch(beside: first, single ? 1 : 16, of: rows)
       let sums: InlineArray<Tokens, F512> = sixteenRows(
         format, SixteenRows(base: p, stride: single ? 0 : rowBytes), x, ahead: p + 16 * rowBytes + reachAhead)
       for t in 0..<Tokens {

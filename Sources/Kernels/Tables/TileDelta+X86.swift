@@ -44,7 +44,7 @@
       withUnsafeTemporaryAllocation(of: FactorTerm.self, capacity: max(1, delta?.range.count ?? 0)) { list in
         for first in stride(from: 0, to: w.rows, by: 16) {
           let rows = min(16, w.rows - first)
-          w.beside.fetch(first, rows)
+          w.beside.fetch(beside: first, rows, of: w.rows)
           body(first, rows, delta?.ending(first, rows, in: list))
         }
       }
