@@ -39,6 +39,10 @@ package final class Adapter: Sendable {
   /// Made of everything that has an effect: equal hashes mean equal effect.
   package let contentHash: ContentHash
   package let packed = PackedPairs()
+  /// Of its changes' own matrices.
+  package let byteCount: Int
+  /// Its changes at their places in a model: what need not be found again when it is bound once more.
+  let fits = PerModel<[FittedChange]>()
 
   /// - Throws: `noTensors`, `notFinite` naming the change: every value is looked at once.
   package init(
@@ -61,6 +65,7 @@ package final class Adapter: Sendable {
     self.trainedOn = trainedOn
     self.expertCounts = expertCounts
     self.changes = changes
+    byteCount = changes.reduce(0) { $0 + $1.byteCount }
     var hash = ContentHash()
     if case .gguf(let architecture) = naming { hash.add(architecture) }
     for token in invocationTokens ?? [] { hash.add(UInt64(bitPattern: Int64(token))) }
@@ -113,8 +118,6 @@ package final class Adapter: Sendable {
       }
     }
   }
-
-  package var byteCount: Int { changes.reduce(0) { $0 + $1.byteCount } }
 }
 
 extension Adapter.Naming {

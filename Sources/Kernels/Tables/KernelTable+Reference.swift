@@ -13,7 +13,10 @@ extension KernelTable {
     project: multiplyDequantized,
     addMultiply: PortableKernels.addMultiply,
     factors: nil,
-    scratchBytes: { max(4 * referenceRows * $0 + 64, PortableKernels.scratchBytes(columns: $0)) },
+    scratchBytes: {
+      let floats = (referenceRows + referenceTokens) * $0 + referenceTokens * referenceRows
+      return max(4 * floats + 64, PortableKernels.scratchBytes(columns: $0))
+    },
     tileRows: referenceRows,
     rmsNorm: PortableKernels.rmsNorm,
     siluMultiply: PortableKernels.siluMultiply,
@@ -25,24 +28,49 @@ extension KernelTable {
     attentionScratchBytes: PortableKernels.attentionScratchBytes)
 
   private static let referenceRows = 64
+  private static let referenceTokens = 32
+
+  /// Tokens of each call of BLAS, which chooses its order of steps by the sizes of all matrices: always equally many, or a token's bits
+  /// would depend on how many others its expert has.
+  private static func tokensTogether(_ width: BatchWidth) -> Int {
+    switch width {
+    case .one: 1
+    case .few: BatchWidth.fewRows
+    case .many: referenceTokens
+    }
+  }
 
   @Sendable private static func multiplyDequantized(
     _ w: WeightTile, _ x: ActivationView, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int,
     _ scratch: UnsafeMutableRawPointer
   ) {
     let panel = scratch.assumingMemoryBound(to: Float.self)
-    var first = 0
-    while first < w.rows {
+    let padded = panel + referenceRows * w.columns, sums = padded + referenceTokens * w.columns
+    let together = tokensTogether(x.width)
+    for first in Swift.stride(from: 0, to: w.rows, by: referenceRows) {
       let rows = min(referenceRows, w.rows - first)
       for row in 0..<rows {
         BlockFormats.dequantizeKnown(
           w.type, w.base + (first + row) * w.rowBytes, count: w.columns, into: panel + row * w.columns)
       }
-      // y (tokens × rows) = x (tokens × columns) · panelᵀ
-      cblas_sgemm(
-        101, 111, 112, Int32(tokens), Int32(rows), Int32(w.columns), 1, x.floats, Int32(x.columns), panel,
-        Int32(w.columns), 0, y + first, Int32(stride))
-      first += rows
+      // target (together × rows) = source (together × columns) · panelᵀ
+      func multiply(_ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, stride: Int) {
+        cblas_sgemm(
+          101, 111, 112, Int32(together), Int32(rows), Int32(w.columns), 1, source, Int32(w.columns), panel,
+          Int32(w.columns), 0, target, Int32(stride))
+      }
+      for token in Swift.stride(from: 0, to: tokens, by: together) {
+        let source = x.floats + token * x.columns, target = y + token * stride + first
+        let count = min(together, tokens - token)
+        if count == together {
+          multiply(source, into: target, stride: stride)
+          continue
+        }
+        padded.update(from: source, count: count * w.columns)
+        (padded + count * w.columns).update(repeating: 0, count: (together - count) * w.columns)
+        multiply(padded, into: sums, stride: rows)
+        for t in 0..<count { (target + t * stride).update(from: sums + t * rows, count: rows) }
+      }
     }
   }
 

@@ -60,8 +60,7 @@ package struct AdapterBinding: AdapterBinder {
     var active: [Bound] = []
     for entry in entries {
       guard entry.scale.isFinite else { throw .invalidScale(adapter: entry.adapter.path, scale: entry.scale) }
-      let (changes, problems, tokens) = AdapterFitter(entry.adapter, decoder, cache).fit()
-      if let first = problems.first { throw first }
+      let (changes, tokens) = try fit(entry.adapter)
       if entry.scale != 0 {
         active.append(
           Bound(key: entry.key, entry: entry, changes: changes, tokens: tokens))
@@ -83,6 +82,22 @@ package struct AdapterBinding: AdapterBinder {
       activation: AdapterSet.Activation(
         adapter: one.entry.adapter.name, tokens: tokens,
         before: before), addedTokens: whole.addedTokens, outputExtension: whole.outputExtension)
+  }
+
+  /// An adapter's changes at their places, found once if they copy nothing of it: what is in another order belongs to the cache.
+  private func fit(_ adapter: Adapter) throws(AdapterError) -> (changes: [FittedChange], tokens: [AddedToken])
+  {
+    if let known = adapter.fits.value(for: cache) { return (known, []) }
+    let (changes, problems, tokens) = AdapterFitter(adapter, decoder, cache).fit()
+    if let first = problems.first { throw first }
+    let sites = decoder.weights.sites
+    let isReordered =
+      adapter.naming == .peft
+      && changes.contains { sites[$0.site].rowOrder.moves(rows: sites[$0.site].outputs) }
+    if !isReordered, adapter.addedTokens.isEmpty {
+      adapter.fits.update(for: cache, first: changes) { $0 = changes }
+    }
+    return (changes, tokens)
   }
 
   private struct Bound {
