@@ -13,12 +13,11 @@ public func largestMagnitude(
   @inline(__always) func largest<F: FloatFormat>(_ format: F.Type) -> Float {
     var vector = splat(0)
     var rest: Float = 0
-    let magnitude = floats(_mm256_set1_epi32(0x7FFF_FFFF))
     for row in 0..<rows {
       let p = w + row * rowBytes
       var i = 0
       while i + 8 <= columns {
-        vector = _mm256_max_ps(vector, _mm256_and_ps(F.load8(p, i), magnitude))
+        vector = _mm256_max_ps(vector, magnitude(F.load8(p, i)))
         i += 8
       }
       while i < columns {
@@ -26,7 +25,7 @@ public func largestMagnitude(
         i += 1
       }
     }
-    return max(rest, vector.max())
+    return max(rest, largestLane(vector))
   }
   switch type {
   case 0: return largest(F32Format.self)

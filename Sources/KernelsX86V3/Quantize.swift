@@ -46,7 +46,8 @@ struct Block32 {
   }
 }
 
-@inline(__always) private func magnitude(_ v: F256) -> F256 {
+/// Without the signs.
+@inline(__always) func magnitude(_ v: F256) -> F256 {
   _mm256_and_ps(v, unsafeBitCast(_mm256_set1_epi32(0x7FFF_FFFF), to: F256.self))
 }
 

@@ -51,7 +51,4 @@ struct FactorPanels {
 
   /// The panel that begins with `row`, a multiple of 16.
   @inline(__always) func panel(row: Int) -> UnsafeRawPointer { base + row / 16 * panelBytes }
-
-  /// The bytes of `rows` rows from one of a panel's first on.
-  @inline(__always) func byteCount(rows: Int) -> Int { (rows + 15) / 16 * panelBytes }
 }

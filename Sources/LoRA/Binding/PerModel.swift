@@ -23,12 +23,9 @@ final class PerModel<Value: Sendable>: Sendable {
     entries.withLock { entries in
       // Nobody binds to a model that is gone.
       entries.removeAll { $0.cache == nil }
-      let index =
-        entries.firstIndex { $0.cache === cache }
-        ?? {
-          entries.append(Entry(cache: cache, value: first))
-          return entries.count - 1
-        }()
+      let known = entries.firstIndex { $0.cache === cache }
+      if known == nil { entries.append(Entry(cache: cache, value: first)) }
+      let index = known ?? entries.count - 1
       change(&entries[index].value)
       return entries[index].value
     }
